@@ -1,0 +1,1 @@
+"""allup: the engine that brings multi-part systems up on Kubernetes."""
