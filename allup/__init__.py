@@ -1,1 +1,55 @@
-"""allup: the engine that brings multi-part systems up on Kubernetes."""
+"""allup: brings multi-part systems up on Kubernetes. What a platform.py may import is what stands here."""
+
+from allup.errors import AllupError, InputError
+from allup.model.checks import command, http, jq, tcp
+from allup.model.live import live
+from allup.model.platform import (
+    Children,
+    Component,
+    Platform,
+    config_map,
+    config_secret,
+    pin,
+    scale_to_zero,
+)
+from allup.model.secrets import (
+    Password,
+    Provided,
+    RsaPrivateKey,
+    RsaPublicKey,
+    Secret,
+    Tls,
+    Token,
+    Uuid,
+)
+from allup.model.settings import PlatformSettings, setting
+from allup.quantities import Quantity
+
+__all__ = [
+    "AllupError",
+    "Children",
+    "Component",
+    "InputError",
+    "Password",
+    "Platform",
+    "PlatformSettings",
+    "Provided",
+    "Quantity",
+    "RsaPrivateKey",
+    "RsaPublicKey",
+    "Secret",
+    "Tls",
+    "Token",
+    "Uuid",
+    "command",
+    "config_map",
+    "config_secret",
+    "http",
+    "jq",
+    "live",
+    "pin",
+    "scale_to_zero",
+    "setting",
+    "tcp",
+]
+__version__ = "0.1.0"

@@ -11,7 +11,7 @@ from allup.errors import InputError
 
 @dataclass(frozen=True, order=True)
 class GroupKind:
-    """A kind without its version, as ApplySet inventories write it (KEP-3659): ``Deployment.apps``, ``Secret``."""
+    """A kind without its version, written as in ApplySet inventories: ``Deployment.apps`` (KEP-3659)."""
 
     group: str
     kind: str

@@ -1,0 +1,1 @@
+"""Drives a platform up, down and through its waits. Reports typed progress; formats nothing."""
