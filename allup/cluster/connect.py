@@ -1,0 +1,152 @@
+"""From a kubeconfig and a context to an Api, with the client library's silent traps closed.
+
+A failing credential plugin is an error here (the library only logs it and goes on as anonymous), and
+impersonation (``as``, ``as-groups``, ``as-uid``) is sent as headers (the library ignores it, and the user
+would act with full rights).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+from typing import Any
+
+import kubernetes.client
+import kubernetes.config
+import yaml
+
+from allup.cluster.requests import Api
+from allup.errors import ApiError, ClusterError, InputError, did_you_mean
+from allup.redaction import Redactor
+
+OLDEST_SERVER = (1, 28)
+POOL_SIZE = 48
+
+
+def contexts(kubeconfig: str) -> tuple[str, ...]:
+    """The names of the contexts in a kubeconfig (several paths are merged as kubectl does)."""
+    merged = _read(kubeconfig)
+    return tuple(str(context["name"]) for context in merged.get("contexts") or ())
+
+
+def connect(
+    kubeconfig: str, context: str, *, redactor: Redactor, stop: threading.Event, patience: float = 30.0
+) -> Api:
+    """An Api for one context. Sends nothing yet. Raises InputError and ClusterError."""
+    settings = _read(kubeconfig)
+    known = [str(entry["name"]) for entry in settings.get("contexts") or ()]
+    if context not in known:
+        raise InputError(
+            f"context {context!r}",
+            f"is not in {kubeconfig}{did_you_mean(context, known)}",
+            evidence=f"It has {', '.join(known) or 'none'}",
+        )
+    errors = _Errors()
+    library_log = logging.getLogger()
+    library_log.addHandler(errors)
+    configuration = kubernetes.client.Configuration()
+    try:
+        kubernetes.config.load_kube_config(
+            config_file=kubeconfig, context=context, client_configuration=configuration, persist_config=False
+        )
+    except (kubernetes.config.ConfigException, OSError, ValueError) as error:
+        raise ClusterError(f"context {context!r}", f"its kubeconfig cannot be used ({error})") from error
+    finally:
+        library_log.removeHandler(errors)
+    user = _user(settings, context)
+    if "exec" in user and not (configuration.api_key or configuration.cert_file):
+        raise ClusterError(
+            f"context {context!r}",
+            f"its credential plugin {user['exec'].get('command')!r} gave no credentials",
+            evidence=redactor.mask(" ".join(errors.messages)),
+            next_step="Run the plugin by hand, or renew your login",
+        )
+    configuration.connection_pool_maxsize = POOL_SIZE
+    configuration.retries = False
+    configuration.socket_options = None
+    client = kubernetes.client.ApiClient(configuration)
+    return Api(client, redactor=redactor, stop=stop, patience=patience, headers=_impersonation(user, context))
+
+
+def server_version(api: Api) -> str:
+    """The server's version; raises ClusterError when it is older than we support."""
+    answer = api.get("/version")
+    try:
+        version = (int(answer["major"]), int(str(answer["minor"]).rstrip("+")))
+    except (KeyError, ValueError):
+        raise ClusterError(f"cluster at {api.server}", "does not tell its version") from None
+    if version < OLDEST_SERVER:
+        raise ClusterError(
+            f"cluster at {api.server}",
+            f"runs Kubernetes {version[0]}.{version[1]}; allup needs "
+            f"{OLDEST_SERVER[0]}.{OLDEST_SERVER[1]} or newer",
+        )
+    return str(answer.get("gitVersion", ""))
+
+
+def fingerprint(api: Api) -> str:
+    """What tells this cluster from another of the same name: kube-system's uid, or, where that may not be
+    read, ``""``."""
+    try:
+        return str(api.get("/api/v1/namespaces/kube-system")["metadata"]["uid"])
+    except ApiError:
+        return ""
+
+
+def _read(kubeconfig: str) -> dict[str, Any]:
+    paths = [Path(part).expanduser() for part in kubeconfig.split(":") if part]
+    present = [path for path in paths if path.exists()]
+    if not present:
+        raise InputError(f"kubeconfig {kubeconfig}", "is not there", next_step="Name one with --kubeconfig")
+    merged: dict[str, Any] = {"contexts": [], "users": [], "clusters": []}
+    for path in present:
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            reason = getattr(error, "problem", None) or getattr(error, "strerror", None) or "not readable"
+            raise InputError(f"kubeconfig {path}", f"cannot be read ({reason})") from None
+        if not isinstance(content, dict):
+            raise InputError(f"kubeconfig {path}", "is not a kubeconfig")
+        for key in merged:
+            merged[key] += [entry for entry in content.get(key) or () if isinstance(entry, dict)]
+    return merged
+
+
+def _user(settings: dict[str, Any], context: str) -> dict[str, Any]:
+    for entry in settings["contexts"]:
+        if entry.get("name") == context:
+            name = (entry.get("context") or {}).get("user")
+            for user in settings["users"]:
+                if user.get("name") == name:
+                    return dict(user.get("user") or {})
+    return {}
+
+
+def _impersonation(user: dict[str, Any], context: str) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    if user.get("as"):
+        headers["Impersonate-User"] = str(user["as"])
+    if user.get("as-uid"):
+        headers["Impersonate-Uid"] = str(user["as-uid"])
+    groups = user.get("as-groups") or ()
+    if len(groups) > 1 or user.get("as-user-extra"):
+        raise ClusterError(
+            f"context {context!r}",
+            "impersonates with several groups or extra fields, which allup cannot send",
+            next_step="Use a context of its own for that identity",
+        )
+    if groups:
+        headers["Impersonate-Group"] = str(groups[0])
+    return headers
+
+
+class _Errors(logging.Handler):
+    """Collects what the client library logs instead of raising."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())

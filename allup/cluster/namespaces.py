@@ -1,0 +1,87 @@
+"""The instance's namespace: made by the first write of a first up, used as it is when it was there before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from allup.cluster.objects import Objects
+from allup.errors import ApiError, ClusterError
+from allup.model import labels
+from allup.refs import ObjectRef
+
+PROTECTED = ("default", "kube-system", "kube-public", "kube-node-lease")
+
+
+@dataclass(frozen=True)
+class NamespaceState:
+    """*ours*: we made it, so we may remove it. *fresh*: made by this very run, so it is empty."""
+
+    obj: Mapping[str, Any]
+    ours: bool
+    fresh: bool
+
+    @property
+    def terminating(self) -> bool:
+        """True while it is on its way out."""
+        return bool(self.obj.get("status", {}).get("phase") == "Terminating")
+
+
+def namespace_ref(name: str) -> ObjectRef:
+    """The Namespace object."""
+    return ObjectRef("", "Namespace", "", name)
+
+
+def namespace_body(name: str, platform: str, instance: str, pod_security: str) -> dict[str, Any]:
+    """The Namespace we would make, with its Pod Security levels (KEP-2579)."""
+    level = "pod-security.kubernetes.io/"
+    audit = pod_security if pod_security != "privileged" else "baseline"
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {
+            "name": name,
+            "labels": {
+                labels.MANAGED_BY: labels.TOOL,
+                labels.PART_OF: platform,
+                labels.INSTANCE: instance,
+                f"{level}enforce": pod_security,
+                f"{level}warn": audit,
+                f"{level}audit": audit,
+            },
+        },
+    }
+
+
+def is_ours(obj: Mapping[str, Any], instance: str) -> bool:
+    """True when the Namespace was made by us for this instance."""
+    found = obj["metadata"].get("labels") or {}
+    return found.get(labels.MANAGED_BY) == labels.TOOL and found.get(labels.INSTANCE) == instance
+
+
+def look(objects: Objects, name: str, instance: str) -> NamespaceState | None:
+    """The namespace as it is, or None."""
+    found = objects.get(namespace_ref(name))
+    return None if found is None else NamespaceState(found, is_ours(found, instance), fresh=False)
+
+
+def ensure(objects: Objects, name: str, *, platform: str, instance: str, pod_security: str) -> NamespaceState:
+    """The namespace, made if it is not there. One that was there is never labelled and never deleted."""
+    found = look(objects, name, instance)
+    if found is not None:
+        return found
+    try:
+        made = objects.create(namespace_body(name, platform, instance, pod_security))
+    except ApiError as error:
+        if error.status == 409 and (found := look(objects, name, instance)) is not None:
+            return found
+        if error.status == 403:
+            raise ClusterError(
+                f"namespace {name}",
+                "is not there and we may not make it",
+                evidence=error.fact,
+                next_step="Have it made, or name one that exists with --namespace",
+            ) from error
+        raise
+    return NamespaceState(made, ours=True, fresh=True)

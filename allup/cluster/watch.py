@@ -1,0 +1,214 @@
+"""One list and one watch per kind and namespace, shared by everybody who waits.
+
+A watch is resumed by resourceVersion, kept fresh by bookmarks, listed again on 410 Gone, and opened again
+with back-off when the link breaks. Its end is always seen: when it cannot be kept alive the failure is
+handed to everybody who waits. Where watching is forbidden, lists are repeated instead, and said so.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import urllib3
+
+from allup.cluster.discovery import Resource
+from allup.cluster.requests import Api, Lines
+from allup.cluster.store import Store
+from allup.errors import AllupError, ApiError, ClusterError, Expired, NotFound
+from allup.refs import ObjectRef
+
+SERVER_TIMEOUT = 50  # seconds after which the server ends a watch; shorter than our own read timeout,
+READ_TIMEOUT = 60.0  # so that only a frozen connection ever meets it
+POLL_INTERVAL = 2.0
+GIVE_UP_AFTER = 60.0
+_BACKOFF_START, _BACKOFF_LIMIT = 0.2, 5.0
+
+OnFailure = Callable[[AllupError], None]
+OnNote = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class _Key:
+    resource: Resource
+    namespace: str
+
+
+class Watches:
+    """The shared lists and watches of a run; what they see is in ``store``. Thread-safe."""
+
+    def __init__(
+        self,
+        api: Api,
+        *,
+        selector: str,
+        on_failure: OnFailure,
+        on_note: OnNote,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.store = Store()
+        self._api = api
+        self._selector = selector
+        self._on_failure = on_failure
+        self._on_note = on_note
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._listing: dict[_Key, threading.Lock] = {}
+        self._versions: dict[_Key, str] = {}
+        self._watching: dict[_Key, _Watch] = {}
+        self._closed = False
+
+    def list(self, resource: Resource, namespace: str = "") -> None:
+        """Makes sure the kind has been listed once; the store then knows its objects."""
+        key = _Key(resource, namespace if resource.namespaced else "")
+        with self._lock:
+            one_at_a_time = self._listing.setdefault(key, threading.Lock())
+        with one_at_a_time:
+            if key not in self._versions:
+                self._versions[key] = self.list_again(key.resource, key.namespace)
+
+    def open(self, resource: Resource, namespace: str = "") -> None:
+        """Makes sure the kind is watched from the list on."""
+        key = _Key(resource, namespace if resource.namespaced else "")
+        self.list(resource, key.namespace)
+        with self._lock:
+            if self._closed or key in self._watching:
+                return
+            watch = _Watch(self, key.resource, key.namespace, self._versions[key])
+            self._watching[key] = watch
+        watch.start()
+
+    def close(self) -> None:
+        """Ends all watches; returns at once."""
+        with self._lock:
+            self._closed = True
+            watching = tuple(self._watching.values())
+        for watch in watching:
+            watch.end()
+
+    def list_again(self, resource: Resource, namespace: str) -> str:
+        """Lists a kind into the store and returns the list's resourceVersion."""
+        query = [("labelSelector", self._selector)] if self._selector else []
+        try:
+            answer = self._api.get(resource.collection(namespace), query)
+        except NotFound:  # the kind has gone since discovery
+            answer = {"items": [], "metadata": {}}
+        for item in answer["items"]:
+            item.setdefault("apiVersion", resource.api_version)
+            item.setdefault("kind", resource.kind)
+        self.store.replace(resource.group, resource.kind, namespace, answer["items"])
+        return str(answer["metadata"].get("resourceVersion", ""))
+
+
+class _Watch:
+    """One watch and its thread."""
+
+    def __init__(self, watches: Watches, resource: Resource, namespace: str, version: str) -> None:
+        self._shared = watches
+        self._resource = resource
+        self._namespace = namespace
+        self._version = version
+        self._ended = threading.Event()
+        self._lines: Lines | None = None
+
+    def start(self) -> None:
+        # A daemon: nobody may have to wait for a blocked read when the run is over.
+        name = f"watch {self._resource.plural}"
+        threading.Thread(target=self._run_safely, name=name, daemon=True).start()
+
+    def end(self) -> None:
+        self._ended.set()
+        if self._lines is not None:
+            self._lines.close()
+
+    def _run_safely(self) -> None:
+        try:
+            self._run()
+        except AllupError as error:
+            self._fail(error)
+        except Exception as error:  # a watch that dies unseen would let its waiters hang
+            self._fail(ClusterError(f"watch of {self._resource.plural}", f"ended by {error!r}"))
+
+    def _fail(self, error: AllupError) -> None:
+        if not self._done():
+            self._shared._on_failure(error)
+
+    def _done(self) -> bool:
+        return self._ended.is_set() or self._shared._api.stop.is_set()
+
+    def _run(self) -> None:
+        delay = _BACKOFF_START
+        alive = self._shared._monotonic()
+        while not self._done():
+            try:
+                if not self._version:
+                    self._version = self._shared.list_again(self._resource, self._namespace)
+                self._read()
+                delay, alive = _BACKOFF_START, self._shared._monotonic()
+                continue
+            except Expired:
+                self._version = ""
+                failure: AllupError = ClusterError("watch", "expired")
+            except ApiError as error:
+                if error.status in (403, 405):
+                    self._poll(error)
+                    return
+                failure = error
+                if error.status not in (429, 500, 502, 503, 504):
+                    self._version = ""
+            except ClusterError as error:
+                failure = error
+            except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+                failure = ClusterError(
+                    f"watch of {self._resource.plural}", f"the connection to the server broke ({error})"
+                )
+            if self._shared._monotonic() - alive > GIVE_UP_AFTER:
+                raise failure
+            self._ended.wait(delay * (0.5 + random.random()))
+            delay = min(delay * 2, _BACKOFF_LIMIT)
+
+    def _read(self) -> None:
+        query = [
+            ("watch", "true"),
+            ("resourceVersion", self._version),
+            ("allowWatchBookmarks", "true"),
+            ("timeoutSeconds", str(SERVER_TIMEOUT)),
+        ]
+        if self._shared._selector:
+            query.append(("labelSelector", self._shared._selector))
+        api = self._shared._api
+        self._lines = api.lines(self._resource.collection(self._namespace), query, read_timeout=READ_TIMEOUT)
+        try:
+            for line in self._lines:
+                if self._done():
+                    return
+                if line.strip():
+                    self._take(json.loads(line))
+        finally:
+            self._lines.close()
+            self._lines = None
+
+    def _take(self, news: dict[str, Any]) -> None:
+        obj = news["object"]
+        if news["type"] == "ERROR":
+            if obj.get("code") == 410:
+                raise Expired("watch", "the resourceVersion is too old", status=410, reason="Expired")
+            raise ApiError("watch", str(obj.get("message", "")), status=int(obj.get("code") or 0))
+        self._version = obj["metadata"]["resourceVersion"]
+        if news["type"] in ("ADDED", "MODIFIED"):
+            self._shared.store.put(obj)
+        elif news["type"] == "DELETED":
+            self._shared.store.remove(ObjectRef.of(obj), uid=obj["metadata"].get("uid", ""))
+
+    def _poll(self, why: ApiError) -> None:
+        self._shared._on_note(
+            f"watching {self._resource.plural} is not allowed here; listing them every "
+            f"{POLL_INTERVAL:.0f} s instead ({why.fact})"
+        )
+        while not self._ended.wait(POLL_INTERVAL) and not self._done():
+            self._shared.list_again(self._resource, self._namespace)

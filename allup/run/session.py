@@ -1,0 +1,78 @@
+"""One run against one cluster: the connection, what is known about the instance, and how to stop it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from allup.cluster.connect import connect, fingerprint, server_version
+from allup.cluster.discovery import Discovery
+from allup.cluster.objects import Objects
+from allup.cluster.requests import Api
+from allup.errors import ClusterError
+from allup.identity import Holder
+from allup.redaction import Redactor
+from allup.run.clock import Clock, SystemClock
+
+
+@dataclass
+class Session:
+    """Everything a run needs to talk to its cluster. ``stop`` set means: end now, wherever you are."""
+
+    api: Api
+    discovery: Discovery
+    objects: Objects
+    redactor: Redactor
+    clock: Clock
+    stop: threading.Event
+    here: Holder
+    context: str
+    sandbox: bool
+    server_version: str
+    fingerprint: str
+    started: float = field(default=0.0)
+
+
+def open_session(
+    kubeconfig: str,
+    context: str,
+    *,
+    redactor: Redactor,
+    sandbox: bool = False,
+    expected_fingerprint: str = "",
+    clock: Clock | None = None,
+) -> Session:
+    """Connects and makes sure that this is the cluster that is meant. Only reads.
+
+    Raises ClusterError when it cannot be reached, is too old, or is another cluster of the same name than
+    the one whose fingerprint was stored.
+    """
+    stop = threading.Event()
+    clock = clock or SystemClock()
+    started = clock.monotonic()
+    api = connect(kubeconfig, context, redactor=redactor, stop=stop, patience=2.0)
+    version = server_version(api)
+    found = fingerprint(api)
+    if expected_fingerprint and found and found != expected_fingerprint:
+        raise ClusterError(
+            f"context {context!r}",
+            "is not the cluster that was chosen: its fingerprint (kube-system's uid) has changed",
+            evidence=f"Expected {expected_fingerprint}, found {found}",
+            next_step=f"If this is right, choose it again: inv cluster.use {context}",
+        )
+    api.patience = 30.0
+    discovery = Discovery(api)
+    return Session(
+        api=api,
+        discovery=discovery,
+        objects=Objects(api, discovery),
+        redactor=redactor,
+        clock=clock,
+        stop=stop,
+        here=Holder.current(),
+        context=context,
+        sandbox=sandbox,
+        server_version=version,
+        fingerprint=found,
+        started=started,
+    )
