@@ -75,6 +75,17 @@ class Discovery:
             return versions.get(version)
         return next(iter(versions.values()))
 
+    def of_kind(self, kind: str) -> tuple[Resource, ...]:
+        """Every group's resource of that kind, the server's preferred version each."""
+        with self._lock:
+            if self._resources is None:
+                self._resources = self._read()
+            return tuple(
+                next(iter(versions.values()))
+                for found, versions in self._resources.items()
+                if found.kind == kind
+            )
+
     def need(self, api_version: str, kind: str) -> Resource:
         """Like ``find``, asking the server again before giving up; raises NotFound."""
         group, _, version = api_version.rpartition("/")

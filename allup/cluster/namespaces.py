@@ -66,6 +66,12 @@ def look(objects: Objects, name: str, instance: str) -> NamespaceState | None:
     return None if found is None else NamespaceState(found, is_ours(found, instance), fresh=False)
 
 
+def conditions(obj: Mapping[str, Any]) -> str:
+    """What keeps a Terminating namespace, from its own conditions."""
+    found = (obj.get("status") or {}).get("conditions") or ()
+    return " ".join(c.get("message", "") for c in found if c.get("status") == "True")
+
+
 def ensure(objects: Objects, name: str, *, platform: str, instance: str, pod_security: str) -> NamespaceState:
     """The namespace, made if it is not there. One that was there is never labelled and never deleted."""
     found = look(objects, name, instance)

@@ -88,9 +88,17 @@ class Api:
         """True when the context acts as somebody else."""
         return any(name.startswith("Impersonate-") for name in self._headers)
 
-    def text(self, path: str, query: Query = (), *, timeout: float = READ_TIMEOUT) -> str:
+    def text(
+        self,
+        path: str,
+        query: Query = (),
+        *,
+        timeout: float = READ_TIMEOUT,
+        headers: Mapping[str, str] | None = None,
+    ) -> str:
         """The text of a GET: logs, a proxied page."""
-        return self._send("GET", path, query, None, "", "*/*", timeout)[1].decode("utf-8", "replace")
+        answer = self._send("GET", path, query, None, "", "*/*", timeout, headers)[1]
+        return answer.decode("utf-8", "replace")
 
     def request(
         self,
@@ -125,12 +133,13 @@ class Api:
         content_type: str,
         accept: str,
         timeout: float,
+        more_headers: Mapping[str, str] | None = None,
     ) -> tuple[int, bytes]:
         repeatable = method in ("GET", "DELETE") or content_type == APPLY
         give_up = time.monotonic() + self.patience
         delay = _BACKOFF_START
         while True:
-            headers = {**self.headers(), "Accept": accept}
+            headers = {**(more_headers or {}), **self.headers(), "Accept": accept}
             if data is not None:
                 headers["Content-Type"] = content_type
             retry_after = 0.0

@@ -7,7 +7,7 @@ are not safe beside REST calls (kubernetes-client/python#928).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,6 +120,7 @@ def http_get(
     path: str,
     *,
     timeout: float = 5.0,
+    headers: Mapping[str, str] | None = None,
 ) -> tuple[int, str]:
     """Status and text of a GET through the API server's pod proxy.
 
@@ -127,7 +128,7 @@ def http_get(
     """
     proxied = f"{_pod(namespace, f'{pod}:{port}')}/proxy{path if path.startswith('/') else '/' + path}"
     try:
-        return 200, api.text(proxied, timeout=timeout)
+        return 200, api.text(proxied, timeout=timeout, headers=headers)
     except ApiError as error:
         if error.status >= 400 and not error.reason:
             return error.status, error.fact

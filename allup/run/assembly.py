@@ -1,0 +1,180 @@
+"""From a loaded platform and what the cluster says to the objects of one component, ready to apply."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from allup import expressions
+from allup.cluster.objects import Objects
+from allup.cluster.store import Store
+from allup.configs import checksummed
+from allup.errors import AllupError
+from allup.loading import LoadedPlatform, assemble, live_values
+from allup.manifests import Desired
+from allup.model import labels
+from allup.model.live import KnownLater, Live
+from allup.model.platform import Component, Pin
+from allup.model.secrets import Secret
+from allup.refs import ObjectRef, ShortRef
+
+
+@dataclass
+class Assembler:
+    """Assembles components. ``secrets`` are the values by Secret and key; ``keys`` our own two keys.
+
+    ``salt_key`` and ``checksum_key`` are None until the instance has its own Secret: then checksums are
+    known later, which only a plan may show.
+    """
+
+    loaded: LoadedPlatform
+    objects: Objects
+    store: Store
+    namespace: str
+    instance: str
+    secrets: Mapping[str, Mapping[str, str]]
+    salt_key: bytes
+    checksum_key: bytes | None
+    applyset_id: str
+    evaluation: frozenset[str] = frozenset()
+    _contents: dict[ObjectRef, Mapping[str, Any]] = field(default_factory=dict)
+
+    def component(self, component: Component, *, planning: bool = False) -> tuple[Desired, ...]:
+        """The objects of a component with live values, pins, labels and checksums filled in.
+
+        Raises AllupError when a live value is not there; with *planning* it is KnownLater instead.
+        """
+        live = {
+            value: self._live(component, value, planning)
+            for value in live_values(self.loaded, component.name)
+        }
+        desired = assemble(
+            self.loaded,
+            component.name,
+            live=live,
+            secrets=self.secrets,
+            salt_key=self.salt_key,
+            scope=self.namespaced,
+        )
+        finished = tuple(self._finish(component, each, live) for each in desired)
+        for each in finished:
+            if each.ref.kind in ("ConfigMap", "Secret") and not each.ref.group:
+                self._contents[each.ref] = _data(each.body)
+        contents = {ref: _data(obj) for ref, obj in self.store.all() if ref.kind in ("ConfigMap", "Secret")}
+        return tuple(checksummed(finished, {**contents, **self._contents}, self.checksum_key))
+
+    def namespaced(self, group: str, kind: str) -> bool | None:
+        """What the server says of a kind's scope, None when it does not serve it (yet)."""
+        found = self.objects.discovery.find(group, kind)
+        return None if found is None else found.namespaced
+
+    def pinned_later(self, component: Component, desired: Desired, obj: Mapping[str, Any]) -> Desired | None:
+        """*desired* with the values the server just chose for its pins, None when there is nothing to add."""
+        body = copy.deepcopy(desired.body)
+        added = False
+        for pin in _pins(component, desired.ref):
+            value = _at(obj, pin.path)
+            if value is not None and _at(body, pin.path) is None:
+                _set(body, pin.path, value)
+                added = True
+        return replace(desired, body=body) if added else None
+
+    def without_pins(self, component: Component, desired: Desired) -> Desired:
+        """*desired* without its pinned values: the server shall choose again."""
+        body = copy.deepcopy(desired.body)
+        for pin in _pins(component, desired.ref):
+            _set(body, pin.path, None)
+        return replace(desired, body=body)
+
+    def _finish(self, component: Component, desired: Desired, live: Mapping[Live, object]) -> Desired:
+        body = desired.body
+        metadata = body["metadata"]
+        metadata.setdefault("labels", {})[labels.APPLYSET_PART_OF] = self.applyset_id
+        if any(ShortRef.parse(kept).matches(desired.ref) for kept in component.keep):
+            metadata.setdefault("annotations", {})[labels.KEEP] = "platform"
+        if desired.ref.kind == "Secret" and desired.ref.name in self.evaluation:
+            metadata.setdefault("annotations", {})[labels.EVALUATION] = "true"
+        for pin in _pins(component, desired.ref):
+            known = self.store.get(desired.ref)
+            value = _at(known, pin.path) if known is not None else None
+            if value is None and pin.recreate_from is not None:
+                value = live.get(pin.recreate_from)
+            if value is not None and not isinstance(value, KnownLater):
+                _set(body, pin.path, value)
+        return desired
+
+    def _live(self, component: Component, live: Live, planning: bool) -> object:
+        found = self._look_up(live.ref)
+        if found is not None:
+            try:
+                value = expressions.first(live.expression, found)
+            except ValueError as error:
+                raise AllupError(
+                    f"component {component.name}", f"{live.ref} has no {live.expression} ({error})"
+                ) from None
+            if value is not None:
+                return value
+        if not live.required:
+            return live.default
+        maker = self._maker(live.ref)
+        if planning:
+            return KnownLater(f"known after {maker or live.ref} is up")
+        raise AllupError(
+            f"component {component.name}",
+            f"needs {live.expression} of {live.ref}, which is not there",
+            next_step=f"Bring {maker} up first" if maker else "",
+        )
+
+    def _maker(self, ref: ShortRef) -> str:
+        for name, documents in self.loaded.documents.items():
+            for document in documents:
+                data = document.data()
+                if isinstance(data, dict) and data.get("kind") == ref.kind:
+                    written = str((data.get("metadata") or {}).get("name", ""))
+                    if written.replace("${instance}", self.instance) == ref.name:
+                        return name
+        return ""
+
+    def _look_up(self, short: ShortRef) -> dict[str, Any] | None:
+        for ref, obj in self.store.all():
+            if short.matches(ref) and (short.namespace or ref.namespace in ("", self.namespace)):
+                return dict(obj)
+        resource = self.objects.discovery.find(short.group, short.kind)
+        if resource is None and not short.group:
+            resource = next(iter(self.objects.discovery.of_kind(short.kind)), None)
+        if resource is None:
+            return None
+        namespace = (short.namespace or self.namespace) if resource.namespaced else ""
+        return self.objects.get(ObjectRef(resource.group, resource.kind, namespace, short.name))
+
+
+def secrets_of(components: Sequence[Component]) -> tuple[tuple[Component, Secret], ...]:
+    """Every Secret declared by those components."""
+    return tuple((component, secret) for component in components for secret in component.secrets)
+
+
+def _pins(component: Component, ref: ObjectRef) -> tuple[Pin, ...]:
+    return tuple(pin for pin in component.pins if pin.ref.matches(ref))
+
+
+def _data(obj: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**(obj.get("data") or {}), **(obj.get("binaryData") or {})}
+
+
+def _at(obj: Mapping[str, Any] | None, path: str) -> Any:
+    value: Any = obj
+    for key in path.strip(".").split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def _set(body: dict[str, Any], path: str, value: Any) -> None:
+    *parents, last = path.strip(".").split(".")
+    for key in parents:
+        body = body.setdefault(key, {})
+    if value is None:
+        body.pop(last, None)
+    else:
+        body[last] = value

@@ -1,0 +1,22 @@
+"""What stays when things go: data, and what was made once. One rule for down and prune."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from allup.model import labels
+
+
+def why_kept(obj: Mapping[str, Any]) -> str:
+    """The reason why an object survives everything but ``--purge``, ``""`` when it does not."""
+    if obj["kind"] == "PersistentVolumeClaim":
+        return "a claim holds data"
+    if obj["kind"] == "PersistentVolume":
+        return "a volume holds data"
+    marked = (obj["metadata"].get("annotations") or {}).get(labels.KEEP)
+    if marked == "generated":
+        return "generated once: passwords and keys must stay the same"
+    if marked:
+        return "the platform keeps it for the next up"
+    return ""
