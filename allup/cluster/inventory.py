@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from allup.cluster.objects import Objects
+from allup.cluster.store import Store
 from allup.model import labels
 from allup.refs import GroupKind, ObjectRef
 
@@ -77,6 +78,7 @@ class Inventory:
                 "labels": {
                     labels.MANAGED_BY: labels.TOOL,
                     labels.PART_OF: self.platform,
+                    labels.INSTANCE: self.instance,
                     labels.APPLYSET_ID: self.applyset_id,
                 },
                 "annotations": {
@@ -94,12 +96,19 @@ class Inventory:
         }
 
 
-def read(objects: Objects, platform: str, instance: str, namespace: str) -> Inventory | None:
-    """The inventory of an instance, or None when there is none. What is damaged in it is left out."""
-    empty = Inventory(platform, instance, namespace)
+def read(objects: Objects, empty: Inventory) -> Inventory | None:
+    """The inventory that *empty* names, or None when there is none. What is damaged in it is left out."""
     found = objects.get(empty.ref)
-    if found is None:
-        return None
+    return None if found is None else _parse(found, empty)
+
+
+def of_store(store: Store, empty: Inventory) -> Inventory | None:
+    """The same from what has been listed."""
+    found = store.get(empty.ref)
+    return None if found is None else _parse(found, empty)
+
+
+def _parse(found: Mapping[str, Any], empty: Inventory) -> Inventory:
     metadata = found["metadata"]
     data = found.get("data") or {}
     kinds = (metadata.get("annotations") or {}).get(labels.APPLYSET_GROUP_KINDS, "")
@@ -108,9 +117,9 @@ def read(objects: Objects, platform: str, instance: str, namespace: str) -> Inve
     seconds = _parsed(data.get("seconds"), {})
     runs = _parsed(data.get("runs"), [])
     return Inventory(
-        platform=(metadata.get("labels") or {}).get(labels.PART_OF, platform),
-        instance=instance,
-        namespace=namespace,
+        platform=(metadata.get("labels") or {}).get(labels.PART_OF, empty.platform),
+        instance=empty.instance,
+        namespace=empty.namespace,
         group_kinds=frozenset(GroupKind.parse(kind) for kind in kinds.split(",") if kind),
         graph={name: tuple(needs) for name, needs in graph.items() if isinstance(needs, list)},
         settings={n: (v[0], str(v[1])) for n, v in settings.items() if isinstance(v, list) and len(v) == 2},

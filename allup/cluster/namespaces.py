@@ -72,11 +72,9 @@ def conditions(obj: Mapping[str, Any]) -> str:
     return " ".join(c.get("message", "") for c in found if c.get("status") == "True")
 
 
-def ensure(objects: Objects, name: str, *, platform: str, instance: str, pod_security: str) -> NamespaceState:
-    """The namespace, made if it is not there. One that was there is never labelled and never deleted."""
-    found = look(objects, name, instance)
-    if found is not None:
-        return found
+def make(objects: Objects, name: str, *, platform: str, instance: str, pod_security: str) -> NamespaceState:
+    """The namespace, made now. One that somebody else was quicker to make is used, never labelled and never
+    deleted. Raises ClusterError when we may not make it."""
     try:
         made = objects.create(namespace_body(name, platform, instance, pod_security))
     except ApiError as error:

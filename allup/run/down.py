@@ -81,9 +81,8 @@ class Down:
         InputError when live dependants are in the way."""
         platform = self._platform
         self._namespace = namespaces.look(self._objects, platform.namespace, platform.instance)
-        self._inventory = inventories.read(
-            self._objects, platform.name, platform.instance, platform.namespace
-        )
+        empty = Inventory(platform.name, platform.instance, platform.namespace)
+        self._inventory = inventories.read(self._objects, empty)
         self._see_what_is_there()
         graph = self._graph()
         self._names = selected_down(graph, self._options.only, self._live(), self._options.cascade)

@@ -11,6 +11,7 @@ import secrets
 from dataclasses import dataclass
 
 from allup.cluster.objects import Objects
+from allup.cluster.store import Store
 from allup.errors import ApiError
 from allup.model import labels
 from allup.refs import ObjectRef
@@ -40,11 +41,14 @@ def read(objects: Objects, instance: str, namespace: str) -> OwnKeys | None:
     return None if found is None else _parse(found.get("data") or {})
 
 
-def ensure(objects: Objects, platform: str, instance: str, namespace: str) -> OwnKeys:
-    """The kept keys, made on the first up."""
-    kept = read(objects, instance, namespace)
-    if kept is not None:
-        return kept
+def of_store(store: Store, instance: str, namespace: str) -> OwnKeys | None:
+    """The same from what has been listed."""
+    found = store.get(ref(instance, namespace))
+    return None if found is None else _parse(found.get("data") or {})
+
+
+def make(objects: Objects, platform: str, instance: str, namespace: str) -> OwnKeys:
+    """Keys for the first up; those of another first up that was quicker are used."""
     made = {"checksum-key": secrets.token_bytes(32), "salt-key": secrets.token_bytes(32)}
     data = {key: base64.b64encode(value).decode() for key, value in made.items()}
     body = {
@@ -56,6 +60,7 @@ def ensure(objects: Objects, platform: str, instance: str, namespace: str) -> Ow
             "labels": {
                 labels.MANAGED_BY: labels.TOOL,
                 labels.PART_OF: platform,
+                labels.INSTANCE: instance,
             },
             "annotations": {labels.KEEP: "generated"},
         },

@@ -137,13 +137,16 @@ class Up:
         namespace = platform.namespace
         if platform.instance.startswith("kube-") or namespace.startswith("kube-"):
             raise ClusterError(f"namespace {namespace}", "belongs to Kubernetes itself")
-        kept = inventories.read(self._objects, platform.name, platform.instance, namespace)
         for kind in _ALWAYS_LISTED:
             self._list(kind, namespace)
-        keys = ownkeys.read(self._objects, platform.instance, namespace)
+        store = self._watches.store
+        empty = Inventory(platform.name, platform.instance, namespace)
+        self._inventory = inventories.of_store(store, empty) or empty
+        self._keys = ownkeys.of_store(store, platform.instance, namespace)
+        keys = self._keys
         resolved = secretsource.resolve(
             [(c, s) for c in map(platform.component, self._names) for s in c.secrets],
-            store=self._watches.store,
+            store=store,
             namespace=namespace,
             given=self._given,
             sandbox=session.sandbox,
@@ -153,11 +156,10 @@ class Up:
         )
         for warning in resolved.warnings:
             self._ledger.note(warning, warning=True)
-        self._inventory = kept or Inventory(platform.name, platform.instance, namespace)
         self._assembler = Assembler(
             loaded=self._loaded,
             objects=self._objects,
-            store=self._watches.store,
+            store=store,
             namespace=namespace,
             instance=platform.instance,
             secrets=resolved.values,
@@ -191,18 +193,22 @@ class Up:
         if state is not None and state.terminating:
             self._ledger.note(f"namespace {platform.namespace} is on its way out; waiting for it to be gone")
             self._await_namespace_gone()
+            state = None
         self._ledger.say(self._started_progress())
-        state = namespaces.ensure(
-            self._objects,
-            platform.namespace,
-            platform=platform.name,
-            instance=platform.instance,
-            pod_security=platform.pod_security,
-        )
+        if state is None:
+            state = namespaces.make(
+                self._objects,
+                platform.namespace,
+                platform=platform.name,
+                instance=platform.instance,
+                pod_security=platform.pod_security,
+            )
         self._namespace_fresh = state.fresh
         self._take_lock()
-        keys = ownkeys.ensure(self._objects, platform.name, platform.instance, platform.namespace)
-        self._assembler.salt_key, self._assembler.checksum_key = keys.salt, keys.checksum
+        if self._keys is None:
+            self._keys = ownkeys.make(self._objects, platform.name, platform.instance, platform.namespace)
+            self._assembler.salt_key = self._keys.salt
+            self._assembler.checksum_key = self._keys.checksum
         begun = self._inventory.with_kinds(self._kinds)
         graph = {name: tuple(self._graph.direct_needs(name)) for name in self._graph.order()}
         if begun.group_kinds != self._inventory.group_kinds or not self._inventory.graph:

@@ -1,0 +1,129 @@
+"""Which cluster is meant. kubectl's current context is never used silently.
+
+``--context``, else what ``inv cluster.use`` stored for this checkout, else the one running sandbox, else the
+choices are listed. A context that is not local has to be allowed by name in invoke.yaml.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from allup.errors import ClusterError, did_you_mean
+
+
+@dataclass(frozen=True)
+class SandboxAddress:
+    """A sandbox of this checkout, as far as choosing needs to know it."""
+
+    name: str
+    context: str
+    kubeconfig: str
+    running: bool
+
+
+@dataclass(frozen=True)
+class Target:
+    """The cluster a run goes to. *sandbox* is the sandbox's name or ``""``; *fingerprint*, when stored, is
+    what the cluster must still show; *origin* says why it is this one."""
+
+    kubeconfig: str
+    context: str
+    sandbox: str = ""
+    fingerprint: str = ""
+    origin: str = ""
+
+
+def resolve(
+    *,
+    context: str | None,
+    kubeconfig: str | None,
+    environ: Mapping[str, str],
+    stored: Target | None,
+    sandboxes: Sequence[SandboxAddress],
+    allowed: Sequence[str],
+    contexts: Callable[[str], Sequence[str]],
+) -> Target:
+    """The cluster that is meant. *contexts* reads the names of a kubeconfig's contexts.
+
+    Raises ClusterError when it is not clear, or not allowed.
+    """
+    files = kubeconfig or environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser())
+    if context:
+        sandbox = next((s for s in sandboxes if s.context == context), None)
+        if sandbox is not None and kubeconfig in (None, sandbox.kubeconfig):
+            return _of_sandbox(sandbox, "flag --context")
+        return _allowed(Target(files, context, origin="flag --context"), allowed)
+    if stored is not None:
+        if stored.sandbox:
+            sandbox = next((s for s in sandboxes if s.name == stored.sandbox), None)
+            if sandbox is None or not sandbox.running:
+                raise ClusterError(
+                    f"sandbox {stored.sandbox}",
+                    "was chosen with cluster.use and is not running",
+                    next_step=f"Start it (inv cluster.up --name {stored.sandbox}) or choose another",
+                )
+            return stored
+        return _allowed(stored, allowed)
+    running = [sandbox for sandbox in sandboxes if sandbox.running]
+    if len(running) == 1:
+        return _of_sandbox(running[0], "the running sandbox")
+    raise _unclear(running, files, contexts)
+
+
+def _of_sandbox(sandbox: SandboxAddress, origin: str) -> Target:
+    if not sandbox.running:
+        raise ClusterError(
+            f"sandbox {sandbox.name}",
+            "is not running",
+            next_step=f"Start it with inv cluster.up --name {sandbox.name}",
+        )
+    return Target(sandbox.kubeconfig, sandbox.context, sandbox=sandbox.name, origin=origin)
+
+
+def _allowed(target: Target, allowed: Sequence[str]) -> Target:
+    if target.context in allowed:
+        return target
+    raise ClusterError(
+        f"context {target.context!r}",
+        "is not a sandbox of this checkout and is not allowed",
+        evidence=f"Allowed are {', '.join(allowed)}" if allowed else "",
+        next_step="Allow it by name in invoke.yaml, under allup: contexts: "
+        f"[{target.context}]{did_you_mean(target.context, allowed)}",
+    )
+
+
+def _unclear(
+    running: Sequence[SandboxAddress], files: str, contexts: Callable[[str], Sequence[str]]
+) -> ClusterError:
+    choices = [sandbox.context for sandbox in running]
+    if any(Path(part).exists() for part in files.split(os.pathsep)):
+        choices += contexts(files)
+    what = "several sandboxes are running" if running else "none is chosen and no sandbox is running"
+    return ClusterError(
+        "cluster",
+        what,
+        evidence=f"There are {', '.join(choices)}" if choices else "",
+        next_step="Start the sandbox with inv cluster.up, choose one with inv cluster.use NAME, "
+        "or name one with --context",
+    )
+
+
+def read_choice(file: Path) -> Target | None:
+    """What ``cluster.use`` stored, None when nothing (or nothing readable) is there."""
+    try:
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        return Target(**{**stored, "origin": "cluster.use"})
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write_choice(file: Path, target: Target) -> None:
+    """Stores a choice for this checkout."""
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps(asdict(target)), encoding="utf-8")
+    partial.replace(file)
