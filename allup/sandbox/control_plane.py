@@ -6,15 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from allup.sandbox.build import Tools
+from allup.sandbox.names import APISERVER, CONTROLLER_MANAGER, ETCD, KWOK, SCHEDULER
 from allup.sandbox.nodes import LABEL, LABEL_VALUE
 from allup.sandbox.paths import StateFolder
 from allup.sandbox.ports import LOOPBACK
 from allup.sandbox.processes import Program
-
-ETCD, APISERVER, KWOK = "etcd", "kube-apiserver", "kwok"
-CONTROLLER_MANAGER, SCHEDULER = "kube-controller-manager", "kube-scheduler"
-PROGRAMS = (ETCD, APISERVER, CONTROLLER_MANAGER, SCHEDULER, KWOK)
-PORTS = (ETCD, "etcd-peer", APISERVER, KWOK)
 
 SERVICE_RANGE = "10.96.0.0/16"
 SERVER_ADDRESSES = (LOOPBACK, "10.96.0.1")

@@ -104,7 +104,7 @@ metadata:
     pv.kubernetes.io/provisioned-by: {PROVISIONER}
 spec:
   accessModes:
-  {{{{ YAML .spec.accessModes 1 }}}}
+  {{{{ YAML .spec.accessModes 2 }}}}
   capacity:
     storage: {{{{ .spec.resources.requests.storage | Quote }}}}
   persistentVolumeReclaimPolicy: Delete
