@@ -51,7 +51,9 @@ class ApiServer:
         try:
             status, answer = self._send(method, path, content)
         except (OSError, http.client.HTTPException) as error:
-            raise ApiError("the sandbox's API server", f"{method} {path} was not answered ({error})") from error
+            raise ApiError(
+                "the sandbox's API server", f"{method} {path} was not answered ({error})"
+            ) from error
         fine = {"GET": (404,), "POST": (409,), "DELETE": (404,)}[method]
         decoded = json.loads(answer) if answer.startswith(b"{") else {}
         if status >= 300 and status not in fine:

@@ -146,7 +146,9 @@ def build_tools(
             _build(tool, go, environ, progress, clock)
 
 
-def _build(tool: Tool, go: toolchain.Go, environ: Mapping[str, str], progress: Progress, clock: Clock) -> None:
+def _build(
+    tool: Tool, go: toolchain.Go, environ: Mapping[str, str], progress: Progress, clock: Clock
+) -> None:
     target = executable(tool, environ)
     partial = Path(tempfile.mkdtemp(prefix=f".partial-{tool.name}-", dir=bin_folder(environ)))
     what, expected, began = f"building {tool.known_as}", _last_time(tool, environ), clock.monotonic()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -154,7 +155,9 @@ def signal_process(process: Owned, number: signal.Signals) -> None:
             pass
 
 
-def end(processes: Iterable[Owned], *, clock: Clock, outright: Sequence[str] = (), grace: float = 3.0) -> None:
+def end(
+    processes: Iterable[Owned], *, clock: Clock, outright: Sequence[str] = (), grace: float = 3.0
+) -> None:
     """End all of them side by side: SIGTERM, after *grace* seconds SIGKILL; *outright* names SIGKILL at once.
 
     ClusterError, within *grace* + 5 s, if one of them cannot be ended.
@@ -187,12 +190,16 @@ def _reap(pid: int) -> None:
         pass
 
 
-def last_lines(log: Path, count: int = 5) -> str:
-    """The last *count* lines of a log, "" if there are none."""
+_ERROR = re.compile(r"panic:|fatal error:|Error:|[EF]\d{4} |\{.*\"level\":\"(error|fatal|panic)\"")
+
+
+def last_words(log: Path, count: int = 3) -> str:
+    """What a program said last: its last *count* lines that speak of an error, else its last *count* lines."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 16_384))
-            text = file.read().decode(errors="replace")
+            file.seek(max(0, log.stat().st_size - 65_536))
+            lines = file.read().decode(errors="replace").strip().splitlines()
     except OSError:
         return ""
-    return "\n".join(text.strip().splitlines()[-count:])
+    telling = [line for line in lines if _ERROR.match(line)] or lines
+    return "\n".join(line[:400] for line in telling[-count:])

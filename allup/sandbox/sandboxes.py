@@ -82,8 +82,7 @@ class Sandboxes:
         with explained(self._folder, "XDG_STATE_HOME"), self._locked(folder, name, "deleting", progress):
             self._stop(folder)
             shutil.rmtree(folder.root)
-        # The lock's file goes as well: another run that waits for it holds the old file, and finds nothing.
-        folder.lock.unlink(missing_ok=True)
+            folder.lock.unlink(missing_ok=True)
         return True
 
     def status(self, name: str = DEFAULT_NAME) -> SandboxStatus:

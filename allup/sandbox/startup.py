@@ -55,7 +55,9 @@ class Startup:
             server_addresses=control_plane.SERVER_ADDRESSES,
         )
         record = Record(
-            created=before.created if before else datetime.datetime.now(datetime.UTC).isoformat("T", "seconds"),
+            created=before.created
+            if before
+            else datetime.datetime.now(datetime.UTC).isoformat("T", "seconds"),
             nodes=node_count or (before.nodes if before else 2),
             tools=self._tools.digest,
             ports=before.ports if before else {},
@@ -95,7 +97,9 @@ class Startup:
         self._launch(programs, [name for name in (ETCD, APISERVER) if name in missing])
         with ApiServer(chosen[APISERVER], folder.pki) as api:
             self._wait("API server", (ETCD, APISERVER), lambda: api.answers("/api/v1/namespaces/default"))
-            self._launch(programs, [name for name in (CONTROLLER_MANAGER, SCHEDULER, KWOK) if name in missing])
+            self._launch(
+                programs, [name for name in (CONTROLLER_MANAGER, SCHEDULER, KWOK) if name in missing]
+            )
             wanted = nodes.names(self._name, record.nodes)
             try:
                 self._wait("API server", (ETCD, APISERVER), lambda: api.answers("/readyz"))
@@ -157,15 +161,15 @@ class Startup:
 
     def _failure(self, fact: str, program: str) -> ClusterError:
         log = self._folder.logs / f"{program}.log"
-        said = processes.last_lines(log)
+        said = processes.last_words(log)
         kind = PortTaken if "address already in use" in said else ClusterError
         if "no space left on device" in said:
             fact = f"{fact}, because the disk is full"
         return kind(
             f"sandbox {self._name}, {program}",
             fact,
-            evidence=f"Last lines of {log}:\n{said}" if said else "",
-            next_step="\nRun inv cluster.up again; if it fails the same way, inv cluster.delete "
+            evidence=f"The last lines of {log} are:\n{said}\n" if said else "",
+            next_step="Run inv cluster.up again; if it fails the same way, inv cluster.delete "
             f"--name {self._name} gives a fresh start",
         )
 
