@@ -151,8 +151,10 @@ def _progress() -> Iterator[Progress]:
 def _number(flag: str, given: str | None) -> int | None:
     from allup.errors import InputError
 
-    if given is None or given.isascii() and given.isdigit():
-        return None if given is None else int(given)
+    if given is None:
+        return None
+    if given.isascii() and given.isdigit():
+        return int(given)
     raise InputError(flag, f"{given!r} is not a whole number")
 
 

@@ -29,7 +29,7 @@ _CANNOT_WRITE = {
 
 
 def edge(body: Callable[P, R]) -> Callable[P, R]:
-    """Put between ``@task`` and a body, so that every failure leaves with the exit code the documentation names.
+    """Put between ``@task`` and a body, so that every failure leaves with its documented exit code.
 
     AllupError: its own code. Ctrl-C: 130. SIGTERM: 143. A disk or folder that cannot be written: 3. Anything
     else is a fault of ours: 1. ``ALLUP_DEBUG=1``, or ``--debug``, shows the traceback as well.
@@ -67,11 +67,11 @@ def explain(error: BaseException) -> tuple[str | None, int]:
         case OSError(errno=number, filename=file) if number in _CANNOT_WRITE:
             return f"{file or 'this machine'}: {_CANNOT_WRITE[number]}", 3
         case _:
-            return (
+            paragraph = (
                 f"This is a fault in allup, not yours: {type(error).__name__}: {error}. "
-                "Run the same command with ALLUP_DEBUG=1 for the traceback, and report it.",
-                1,
+                "Run the same command with ALLUP_DEBUG=1 for the traceback, and report it."
             )
+            return paragraph, 1
 
 
 def debugging() -> bool:

@@ -1,4 +1,4 @@
-"""The few requests that bringing a control plane up needs: HTTPS with a client certificate, JSON in and out."""
+"""The few requests that bringing a control plane up needs: HTTPS, a client certificate, JSON in and out."""
 
 from __future__ import annotations
 
@@ -57,9 +57,10 @@ class ApiServer:
         fine = {"GET": (404,), "POST": (409,), "DELETE": (404,)}[method]
         decoded = json.loads(answer) if answer.startswith(b"{") else {}
         if status >= 300 and status not in fine:
+            message = decoded.get("message", answer[:200].decode(errors="replace"))
             raise ApiError(
                 "the sandbox's API server",
-                f"{method} {path} was refused: {decoded.get('message', answer[:200].decode(errors='replace'))}",
+                f"{method} {path} was refused: {message}",
                 status=status,
                 reason=str(decoded.get("reason", "")),
             )

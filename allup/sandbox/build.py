@@ -41,9 +41,16 @@ class Tool:
     package: str
     known_as: str
     flags: str = "-s -w"
+    pins: Path = PINS
+
+    @property
+    def folder(self) -> Path:
+        """Where its go.mod is."""
+        return self.pins / self.name
 
     def sources(self) -> Sequence[Path]:
-        return sorted(path for path in (PINS / self.name).iterdir() if path.is_file())
+        """The files it is built from, other than the modules that these name by their checksums."""
+        return sorted(path for path in self.folder.iterdir() if path.is_file())
 
     def digest(self) -> str:
         """The same for the same pins, flags and kind of machine; 12 hexadecimal digits."""
@@ -115,7 +122,7 @@ def build_tools(
     clock: Clock | None = None,
     tools: Sequence[Tool] = TOOLS,
 ) -> None:
-    """Build those of *tools* that are not built yet: minutes on a cold machine, milliseconds when all are there.
+    """Build those of *tools* that are not built yet: minutes on a cold machine, milliseconds when all are.
 
     Another run that builds is waited for. An interrupt ends the compiler and leaves nothing that counts as
     built. ClusterError: no compiler to be had, a build that failed, a cache that cannot be written.
@@ -186,7 +193,7 @@ def _copy_stages(
 
 
 def go_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a build: the user's (proxies, module settings), freed of what would change the result."""
+    """The environment of a build: the user's, freed of what would change the result."""
     kept = {name: value for name, value in environ.items() if name not in ("GOOS", "GOARCH", "GOEXPERIMENT")}
     return kept | {
         "CGO_ENABLED": "0",
@@ -246,7 +253,7 @@ def _run(
         # A process group of its own: the compiler's many children can be ended as one, whatever happens.
         process = subprocess.Popen(
             command,
-            cwd=PINS / tool.name,
+            cwd=tool.folder,
             env=go_environment(environ),
             stdin=subprocess.DEVNULL,
             stdout=written,

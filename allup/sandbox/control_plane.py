@@ -1,22 +1,23 @@
-"""The command lines of the control plane: what each of its five programs is told."""
+"""The programs of the control plane: what each of the five is told, and the order in which they end."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from allup.sandbox.build import Tools
+from allup.sandbox.clock import Clock
 from allup.sandbox.names import APISERVER, CONTROLLER_MANAGER, ETCD, KWOK, SCHEDULER
 from allup.sandbox.nodes import LABEL, LABEL_VALUE
 from allup.sandbox.paths import StateFolder
 from allup.sandbox.ports import LOOPBACK
-from allup.sandbox.processes import Program
+from allup.sandbox.processes import Owned, Program, end
 
 SERVICE_RANGE = "10.96.0.0/16"
 SERVER_ADDRESSES = (LOOPBACK, "10.96.0.1")
 _POD_RANGE = "10.244.0.0/16"
-# An address that no host has (RFC 5737): the API server must announce one that is not loopback, and finds none
-# by itself on a machine without a network.
+# An address that no host has (RFC 5737): the API server must announce one that is not loopback, and finds
+# none by itself on a machine without a network.
 _ANNOUNCED = "192.0.2.1"
 # The controllers' default of 20 requests a second is meant for big shared clusters.
 _UNTHROTTLED = ("--kube-api-qps=500", "--kube-api-burst=1000")
@@ -47,9 +48,16 @@ def programs(
         KWOK: (tools.kwok, _kwok(folder, ports, kwok_config)),
     }
     return {
-        name: Program(name, executable, (name, *arguments), kill_outright=name == APISERVER)
-        for name, (executable, arguments) in lines.items()
+        name: Program(name, executable, (name, *arguments)) for name, (executable, arguments) in lines.items()
     }
+
+
+def end_in_order(living: Iterable[Owned], *, clock: Clock) -> None:
+    """End these processes of a sandbox within a bounded time, etcd last: by then nobody writes to it."""
+    ours = list(living)
+    # The API server would wait up to a minute for its watchers; what it has acknowledged is in etcd.
+    end([process for process in ours if process.name != ETCD], clock=clock, outright=(APISERVER,))
+    end([process for process in ours if process.name == ETCD], clock=clock)
 
 
 def component_kubeconfig(folder: StateFolder, name: str) -> Path:

@@ -48,8 +48,8 @@ def valid_name(name: str) -> str:
         return name
     raise InputError(
         f"sandbox {name!r}",
-        "is not a name: lower-case letters, digits and '-', at most 40 of them, "
-        "beginning and ending with a letter or digit",
+        "a name is made of lower-case letters, digits and '-', at most 40 of them, "
+        "and begins and ends with a letter or digit",
         next_step="Choose another --name",
     )
 
@@ -130,7 +130,7 @@ _REASONS = {
 
 @contextmanager
 def explained(folder: Path, variable: str) -> Iterator[None]:
-    """Turn the usual failures to write below *folder* into a ClusterError that names *variable* as a way out."""
+    """Turn the usual failures to write below *folder* into a ClusterError; *variable* is the way out."""
     try:
         yield
     except OSError as error:

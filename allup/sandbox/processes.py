@@ -31,13 +31,11 @@ class Owned:
 
 @dataclass(frozen=True)
 class Program:
-    """What to start: *argv* (its first word is the name it runs under), the file it is, and when it has to
-    be killed outright instead of being asked to end."""
+    """What to start: the file it is, and *argv*, whose first word is the name it runs under."""
 
     name: str
     executable: Path
     argv: tuple[str, ...]
-    kill_outright: bool = False
 
 
 def start_mark(pid: int) -> str | None:
@@ -194,7 +192,7 @@ _ERROR = re.compile(r"panic:|fatal error:|Error:|[EF]\d{4} |\{.*\"level\":\"(err
 
 
 def last_words(log: Path, count: int = 3) -> str:
-    """What a program said last: its last *count* lines that speak of an error, else its last *count* lines."""
+    """The last *count* lines of *log* about an error, else its last *count* lines; "" if it has none."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - 65_536))

@@ -38,7 +38,7 @@ def sentence(step: Step) -> str:
         return f"{step.what}: done in {duration(step.elapsed)}"
     if step.expected is not None:
         return f"{step.what}: {duration(step.elapsed)} (last time {duration(step.expected)})"
-    return f"{step.what}: {duration(step.elapsed)}" if step.elapsed else step.what
+    return f"{step.what}: {duration(step.elapsed)}" if step.elapsed >= 1 else step.what
 
 
 class TerminalProgress:

@@ -48,15 +48,15 @@ class Sandboxes:
         """Bring sandbox *name* up until its nodes are Ready; build the tools first if they are not built.
 
         *nodes* and *extra_stages* (see allup.sandbox.stages) are remembered; None means as before, which is 2
-        nodes and no extra stages for a new one. What runs already is left running; what died is started again.
-        InputError: a bad name, number or stage file. ClusterError: a program that does not start (with its last
-        log lines), a folder that cannot be written, no compiler.
+        nodes and no extra stages for a new one. What runs already is left running; what died is started
+        again. InputError: a bad name, number or stage file. ClusterError: a program that does not start
+        (with its last log lines), a folder that cannot be written, no compiler.
         """
         from allup.sandbox import build, startup
 
         folder = self._state(name)
         if nodes is not None and not 1 <= nodes <= _MOST_NODES:
-            raise InputError("--nodes", f"is {nodes}; a sandbox has 1 to {_MOST_NODES} nodes")
+            raise InputError("--nodes", f"{nodes} is not possible; a sandbox has 1 to {_MOST_NODES} nodes")
         build.build_tools(self._environ, progress=progress, clock=self._clock)
         tools = build.built(self._environ)
         if tools is None:
@@ -86,14 +86,14 @@ class Sandboxes:
         return True
 
     def status(self, name: str = DEFAULT_NAME) -> SandboxStatus:
-        """What is known of *name*, from its files and the process table; InputError if there is no such sandbox."""
+        """What is known of *name*, from its files and the process table; InputError if it does not exist."""
         folder = self._state(name)
         record = Record.read(folder.record)
         if record is None:
             known = ", ".join(self._names()) or "none"
             raise InputError(
                 f"sandbox {name!r}",
-                f"does not exist; there is {known}",
+                f"there is none of that name here (known: {known})",
                 next_step="inv cluster.up makes one",
             )
         return self._status(folder, name, record)
@@ -133,13 +133,11 @@ class Sandboxes:
         )
 
     def _stop(self, folder: StateFolder) -> bool:
-        from allup.sandbox.names import APISERVER, ETCD
+        from allup.sandbox.control_plane import end_in_order
 
         known = processes.recorded(folder.processes)
         living = [process for process in known.values() if processes.is_alive(process)]
-        # etcd last: whoever writes to it is gone by then. The API server would wait a minute for its watchers.
-        processes.end([p for p in living if p.name != ETCD], clock=self._clock, outright=(APISERVER,))
-        processes.end([p for p in living if p.name == ETCD], clock=self._clock)
+        end_in_order(living, clock=self._clock)
         for process in known.values():
             processes.forget(folder.processes, process.name)
         return bool(living)

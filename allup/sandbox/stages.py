@@ -1,9 +1,9 @@
-"""What kwok plays: the Stage documents that make simulated nodes and pods live, claims get volumes, and faults.
+"""What kwok plays: the Stage documents that let simulated nodes and pods live, and claims get volumes.
 
 **A pod that is to go wrong** carries the label ``allup-fault`` (any value). The standard stages that make
 pods ready or let Jobs complete leave such a pod alone; those that delete it still apply. It stays Pending,
-unless a Stage of one's own, given as ``extra_stages`` to ``Sandboxes.up``, matches the label and plays another
-fate::
+unless a Stage of one's own, given as ``extra_stages`` to ``Sandboxes.up``, matches the label and plays
+another fate::
 
     apiVersion: kwok.x-k8s.io/v1alpha1
     kind: Stage
@@ -123,7 +123,7 @@ spec:
 
 
 def volume_stages() -> list[Document]:
-    """The provisioner of StorageClass ``standard``, played by kwok: a volume for every new claim, gone with it.
+    """The provisioner of StorageClass ``standard``, played by kwok: every claim gets a volume, gone with it.
 
     Binding is left to the controller manager, which is real: it finds the volume by its claimRef.
     """

@@ -117,7 +117,7 @@ class Startup:
         return bool(missing)
 
     def _ports(self, recorded: Mapping[str, int], living: set[str]) -> dict[str, int]:
-        """The recorded ports where a living process of ours holds them, else free ones, the same if possible."""
+        """The recorded ports where a living process of ours holds them, else free ones, the same if free."""
         held = {"etcd-peer": ETCD}
         kept = {p: recorded[p] for p in PORTS if p in recorded and held.get(p, p) in living}
         return kept | ports.choose((purpose for purpose in PORTS if purpose not in kept), recorded)
@@ -126,8 +126,7 @@ class Startup:
         return [p for p in processes.recorded(self._folder.processes).values() if processes.is_alive(p)]
 
     def _end(self, ours: Sequence[processes.Owned]) -> None:
-        processes.end([p for p in ours if p.name != ETCD], clock=self._clock, outright=(APISERVER,))
-        processes.end([p for p in ours if p.name == ETCD], clock=self._clock)
+        control_plane.end_in_order(ours, clock=self._clock)
 
     def _launch(self, programs: Mapping[str, processes.Program], names: Sequence[str]) -> None:
         for name in names:
@@ -143,7 +142,7 @@ class Startup:
             )
 
     def _wait(self, what: str, needed: Sequence[str], ask: Callable[[], bool]) -> None:
-        """Until *ask* says yes; ClusterError as soon as a *needed* program has ended, or after two minutes."""
+        """Until *ask* says yes; ClusterError once a *needed* program has ended, or after two minutes."""
 
         def look() -> bool | None:
             if ask():

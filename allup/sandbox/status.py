@@ -28,8 +28,8 @@ class ProcessStatus:
 class SandboxStatus:
     """A sandbox as its files and the process table tell; asking for it opens no connection.
 
-    *running* means that every process of it is; *created* is an ISO 8601 time in UTC; *nodes* the number asked
-    for; *already_running* is True only in the answer of an ``up`` that found nothing to start.
+    *running* means that every process of it is; *created* is an ISO 8601 time in UTC; *nodes* the number
+    asked for; *already_running* is True only in the answer of an ``up`` that found nothing to start.
     """
 
     name: str
