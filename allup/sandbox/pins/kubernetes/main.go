@@ -21,7 +21,7 @@ func main() {
 	programs := map[string]func() *cobra.Command{
 		"kube-apiserver":          apiserver.NewAPIServerCommand,
 		"kube-controller-manager": controllermanager.NewControllerManagerCommand,
-		"kube-scheduler":          func() *cobra.Command { return scheduler.NewSchedulerCommand(nil) },
+		"kube-scheduler":          func() *cobra.Command { return scheduler.NewSchedulerCommand() },
 	}
 	name := filepath.Base(os.Args[0])
 	if _, known := programs[name]; !known && len(os.Args) > 1 {

@@ -1,0 +1,169 @@
+"""The programs of the control plane: what each of the five is told, and the order in which they end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from allup.sandbox.build import Tools
+from allup.sandbox.clock import Clock
+from allup.sandbox.names import APISERVER, CONTROLLER_MANAGER, ETCD, KWOK, SCHEDULER
+from allup.sandbox.nodes import LABEL, LABEL_VALUE
+from allup.sandbox.paths import StateFolder
+from allup.sandbox.ports import LOOPBACK
+from allup.sandbox.processes import Owned, Program, end
+
+SERVICE_RANGE = "10.96.0.0/16"
+SERVER_ADDRESSES = (LOOPBACK, "10.96.0.1")
+_POD_RANGE = "10.244.0.0/16"
+# An address that no host has (RFC 5737): the API server must announce one that is not loopback, and finds
+# none by itself on a machine without a network.
+_ANNOUNCED = "192.0.2.1"
+# The controllers' default of 20 requests a second is meant for big shared clusters.
+_UNTHROTTLED = ("--kube-api-qps=500", "--kube-api-burst=1000")
+_WORKERS = {
+    "deployment": 50,
+    "replicaset": 50,
+    "statefulset": 50,
+    "daemonset": 20,
+    "job": 20,
+    "cron-job": 10,
+    "endpoint": 20,
+    "service-endpoint": 20,
+    "namespace": 20,
+    "gc": 40,
+    "serviceaccount-token": 10,
+}
+
+
+def programs(
+    folder: StateFolder, tools: Tools, ports: Mapping[str, int], kwok_config: Sequence[Path]
+) -> dict[str, Program]:
+    """Every program by name, ready to be started."""
+    lines = {
+        ETCD: (tools.etcd, _etcd(folder, ports)),
+        APISERVER: (tools.kubernetes, _apiserver(folder.pki, ports)),
+        CONTROLLER_MANAGER: (tools.kubernetes, _controller_manager(folder)),
+        SCHEDULER: (tools.kubernetes, _scheduler(folder)),
+        KWOK: (tools.kwok, _kwok(folder, ports, kwok_config)),
+    }
+    return {
+        name: Program(name, executable, (name, *arguments)) for name, (executable, arguments) in lines.items()
+    }
+
+
+def end_in_order(living: Iterable[Owned], *, clock: Clock) -> None:
+    """End these processes of a sandbox within a bounded time, etcd last: by then nobody writes to it."""
+    ours = list(living)
+    # The API server would wait up to a minute for its watchers; what it has acknowledged is in etcd.
+    end([process for process in ours if process.name != ETCD], clock=clock, outright=(APISERVER,))
+    end([process for process in ours if process.name == ETCD], clock=clock)
+
+
+def component_kubeconfig(folder: StateFolder, name: str) -> Path:
+    """The kubeconfig that program *name* uses."""
+    return folder.pki / f"{name}.kubeconfig"
+
+
+def _etcd(folder: StateFolder, ports: Mapping[str, int]) -> tuple[str, ...]:
+    client = f"https://{LOOPBACK}:{ports[ETCD]}"
+    peer = f"https://{LOOPBACK}:{ports['etcd-peer']}"
+    pki = folder.pki
+    return (
+        "--name=sandbox",
+        f"--data-dir={folder.etcd}",
+        f"--listen-client-urls={client}",
+        f"--advertise-client-urls={client}",
+        f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}",
+        f"--initial-cluster=sandbox={peer}",
+        f"--cert-file={pki / 'etcd.crt'}",
+        f"--key-file={pki / 'etcd.key'}",
+        f"--trusted-ca-file={pki / 'ca.crt'}",
+        "--client-cert-auth",
+        f"--peer-cert-file={pki / 'etcd.crt'}",
+        f"--peer-key-file={pki / 'etcd.key'}",
+        f"--peer-trusted-ca-file={pki / 'ca.crt'}",
+        "--peer-client-cert-auth",
+        "--unsafe-no-fsync",
+        "--log-level=warn",
+    )
+
+
+def _apiserver(pki: Path, ports: Mapping[str, int]) -> tuple[str, ...]:
+    return (
+        f"--etcd-servers=https://{LOOPBACK}:{ports[ETCD]}",
+        f"--etcd-cafile={pki / 'ca.crt'}",
+        f"--etcd-certfile={pki / 'apiserver-etcd-client.crt'}",
+        f"--etcd-keyfile={pki / 'apiserver-etcd-client.key'}",
+        f"--bind-address={LOOPBACK}",
+        f"--secure-port={ports[APISERVER]}",
+        f"--advertise-address={_ANNOUNCED}",
+        "--endpoint-reconciler-type=none",
+        f"--tls-cert-file={pki / 'apiserver.crt'}",
+        f"--tls-private-key-file={pki / 'apiserver.key'}",
+        f"--client-ca-file={pki / 'ca.crt'}",
+        f"--kubelet-certificate-authority={pki / 'ca.crt'}",
+        f"--kubelet-client-certificate={pki / 'apiserver-kubelet-client.crt'}",
+        f"--kubelet-client-key={pki / 'apiserver-kubelet-client.key'}",
+        "--kubelet-preferred-address-types=InternalIP",
+        "--authorization-mode=Node,RBAC",
+        f"--service-cluster-ip-range={SERVICE_RANGE}",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        f"--service-account-signing-key-file={pki / 'sa.key'}",
+        f"--service-account-key-file={pki / 'sa.pub'}",
+        "--allow-privileged",
+        "--profiling=false",
+    )
+
+
+def _controller_manager(folder: StateFolder) -> tuple[str, ...]:
+    pki = folder.pki
+    return (
+        f"--kubeconfig={component_kubeconfig(folder, CONTROLLER_MANAGER)}",
+        "--leader-elect=false",
+        f"--bind-address={LOOPBACK}",
+        "--secure-port=0",
+        f"--service-account-private-key-file={pki / 'sa.key'}",
+        f"--root-ca-file={pki / 'ca.crt'}",
+        f"--cluster-signing-cert-file={pki / 'ca.crt'}",
+        f"--cluster-signing-key-file={pki / 'ca.key'}",
+        "--profiling=false",
+        *_UNTHROTTLED,
+        *(f"--concurrent-{kind}-syncs={count}" for kind, count in _WORKERS.items()),
+    )
+
+
+def _scheduler(folder: StateFolder) -> tuple[str, ...]:
+    return (
+        f"--kubeconfig={component_kubeconfig(folder, SCHEDULER)}",
+        "--leader-elect=false",
+        f"--bind-address={LOOPBACK}",
+        "--secure-port=0",
+        "--profiling=false",
+        *_UNTHROTTLED,
+    )
+
+
+def _kwok(folder: StateFolder, ports: Mapping[str, int], config: Sequence[Path]) -> tuple[str, ...]:
+    # kwok's own client has no limit of requests a second; how many stages it plays at once is in its config.
+    return (
+        f"--kubeconfig={component_kubeconfig(folder, KWOK)}",
+        f"--manage-nodes-with-label-selector={LABEL}={LABEL_VALUE}",
+        f"--cidr={_POD_RANGE}",
+        f"--node-ip={LOOPBACK}",
+        f"--node-port={ports[KWOK]}",
+        f"--server-address={LOOPBACK}:{ports[KWOK]}",
+        f"--tls-cert-file={folder.pki / 'kwok-server.crt'}",
+        f"--tls-private-key-file={folder.pki / 'kwok-server.key'}",
+        *(f"--config={file}" for file in config),
+    )
+
+
+def kwok_configuration() -> dict[str, object]:
+    """kwok's own settings: enough hands for a thousand pods at once."""
+    return {
+        "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
+        "kind": "KwokConfiguration",
+        "options": {"podPlayStageParallelism": 16, "nodePlayStageParallelism": 8},
+    }

@@ -1,0 +1,67 @@
+"""Simulated nodes: Node objects that kwok keeps Ready."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+from allup.sandbox.api import ApiServer
+
+LABEL = "type"
+LABEL_VALUE = "kwok"
+_PATH = "/api/v1/nodes"
+
+
+def node(name: str) -> dict[str, Any]:
+    """A Node with room for far more pods than a real one: a sandbox is for systems, not for packing."""
+    room = {"cpu": "64", "memory": "512Gi", "ephemeral-storage": "4Ti", "pods": "5000"}
+    architecture = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "labels": {
+                LABEL: LABEL_VALUE,
+                "kubernetes.io/hostname": name,
+                "kubernetes.io/os": "linux",
+                "kubernetes.io/arch": architecture,
+            },
+        },
+        "status": {
+            "allocatable": room,
+            "capacity": room,
+            "nodeInfo": {"architecture": architecture, "operatingSystem": "linux"},
+        },
+    }
+
+
+def names(sandbox: str, count: int) -> list[str]:
+    """``<sandbox>-node-1`` and so on."""
+    return [f"{sandbox}-node-{number}" for number in range(1, count + 1)]
+
+
+def ensure(api: ApiServer, wanted: list[str]) -> None:
+    """Create those of *wanted* that are missing, delete simulated nodes that are too many."""
+    there = {item["metadata"]["name"] for item in _simulated(api)}
+    for name in wanted:
+        if name not in there:
+            api.create(_PATH, node(name))
+    for name in there - set(wanted):
+        api.delete(f"{_PATH}/{name}")
+
+
+def all_ready(api: ApiServer, wanted: list[str]) -> bool:
+    """Whether every one of *wanted* is Ready."""
+    ready = {item["metadata"]["name"] for item in _simulated(api) if _is_ready(item)}
+    return set(wanted) <= ready
+
+
+def _simulated(api: ApiServer) -> list[dict[str, Any]]:
+    listed = api.get(f"{_PATH}?labelSelector={LABEL}%3D{LABEL_VALUE}") or {}
+    return list(listed.get("items") or [])
+
+
+def _is_ready(item: dict[str, Any]) -> bool:
+    conditions = item.get("status", {}).get("conditions") or []
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)

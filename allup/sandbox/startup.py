@@ -1,0 +1,220 @@
+"""Bringing one sandbox up: files first, then programs, then what they have to have done."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from allup.errors import ApiError, ClusterError, InputError
+from allup.sandbox import certificates, control_plane, nodes, ports, processes, stages
+from allup.sandbox.api import ApiServer
+from allup.sandbox.build import Tools
+from allup.sandbox.clock import Clock, poll
+from allup.sandbox.kubeconfigs import kubeconfig
+from allup.sandbox.names import APISERVER, CONTROLLER_MANAGER, ETCD, KWOK, PORTS, PROGRAMS, SCHEDULER
+from allup.sandbox.paths import StateFolder, write_private
+from allup.sandbox.progress import Progress, Step
+from allup.sandbox.status import Record, context_name
+
+_LIMIT = 120.0
+_TRIES = 3
+_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
+_CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
+
+
+class PortTaken(ClusterError):
+    """A port that was free when it was chosen was not when its program wanted it."""
+
+
+class Startup:
+    """One run of ``up`` for one sandbox; its caller holds the sandbox's lock."""
+
+    def __init__(
+        self, name: str, folder: StateFolder, tools: Tools, clock: Clock, progress: Progress
+    ) -> None:
+        self._name = name
+        self._folder = folder
+        self._tools = tools
+        self._clock = clock
+        self._progress = progress
+        self._began = clock.monotonic()
+
+    def run(self, node_count: int | None, extra_stages: Sequence[Path] | None) -> bool:
+        """Bring it up; whether anything had to be started."""
+        folder, before = self._folder, Record.read(self._folder.record)
+        folder.make()
+        if extra_stages is not None:
+            _keep_extra_stages(folder, extra_stages)
+        config_changed = self._write_kwok_config()
+        certificates.write_all(
+            folder.pki,
+            now=datetime.datetime.now(datetime.UTC),
+            server_addresses=control_plane.SERVER_ADDRESSES,
+        )
+        record = Record(
+            created=before.created
+            if before
+            else datetime.datetime.now(datetime.UTC).isoformat("T", "seconds"),
+            nodes=node_count or (before.nodes if before else 2),
+            tools=self._tools.digest,
+            ports=before.ports if before else {},
+        )
+        living = self._living()
+        if before is None or before.tools != record.tools:
+            self._end(living)
+        elif config_changed:
+            self._end([process for process in living if process.name == KWOK])
+        return self._start_until_ports_hold(record)
+
+    def _start_until_ports_hold(self, record: Record) -> bool:
+        for left in reversed(range(_TRIES)):
+            try:
+                return self._start(record)
+            except PortTaken:
+                if not left:
+                    raise
+                self._end(self._living())
+        raise AssertionError("unreachable")
+
+    def _start(self, record: Record) -> bool:
+        folder = self._folder
+        living = self._living()
+        chosen = self._ports(record.ports, {process.name for process in living})
+        if living and chosen != record.ports:
+            # Clients know the others by their ports, so one that has to move makes all start again.
+            self._end(living)
+            living = []
+        self._write_kubeconfigs(chosen)
+        write_private(folder.record, Record(record.created, record.nodes, record.tools, chosen).written())
+        programs = control_plane.programs(
+            folder, self._tools, chosen, sorted(folder.stages.glob("*.yaml")) + _extra(folder)
+        )
+        alive = {process.name for process in living}
+        missing = [name for name in PROGRAMS if name not in alive]
+        self._launch(programs, [name for name in (ETCD, APISERVER) if name in missing])
+        with ApiServer(chosen[APISERVER], folder.pki) as api:
+            self._wait("API server", (ETCD, APISERVER), lambda: api.answers("/api/v1/namespaces/default"))
+            self._launch(
+                programs, [name for name in (CONTROLLER_MANAGER, SCHEDULER, KWOK) if name in missing]
+            )
+            wanted = nodes.names(self._name, record.nodes)
+            try:
+                self._wait("API server", (ETCD, APISERVER), lambda: api.answers("/readyz"))
+                nodes.ensure(api, wanted)
+                if api.get(f"{_CLASSES}/{stages.STORAGE_CLASS}") is None:
+                    api.create(_CLASSES, stages.storage_class())
+                self._wait("nodes", PROGRAMS, lambda: nodes.all_ready(api, wanted))
+                self._wait("default ServiceAccount", PROGRAMS, lambda: api.get(_ACCOUNT) is not None)
+            except ApiError as error:
+                raise self._failure(str(error), APISERVER) from error
+        if missing:
+            self._progress(
+                Step(f"starting sandbox {self._name}", self._clock.monotonic() - self._began, done=True)
+            )
+        return bool(missing)
+
+    def _ports(self, recorded: Mapping[str, int], living: set[str]) -> dict[str, int]:
+        """The recorded ports where a living process of ours holds them, else free ones, the same if free."""
+        held = {"etcd-peer": ETCD}
+        kept = {p: recorded[p] for p in PORTS if p in recorded and held.get(p, p) in living}
+        return kept | ports.choose((purpose for purpose in PORTS if purpose not in kept), recorded)
+
+    def _living(self) -> list[processes.Owned]:
+        return [p for p in processes.recorded(self._folder.processes).values() if processes.is_alive(p)]
+
+    def _end(self, ours: Sequence[processes.Owned]) -> None:
+        control_plane.end_in_order(ours, clock=self._clock)
+
+    def _launch(self, programs: Mapping[str, processes.Program], names: Sequence[str]) -> None:
+        for name in names:
+            log = self._folder.logs / f"{name}.log"
+            if log.exists():
+                os.replace(log, log.with_suffix(".log.1"))
+            processes.start(
+                programs[name],
+                records=self._folder.processes,
+                logs=self._folder.logs,
+                # Nothing of the caller's: no proxy, no ~/.kwok, no setting of Go's can change how it runs.
+                environ={"HOME": str(self._folder.root), "PATH": "/usr/bin:/bin"},
+            )
+
+    def _wait(self, what: str, needed: Sequence[str], ask: Callable[[], bool]) -> None:
+        """Until *ask* says yes; ClusterError once a *needed* program has ended, or after two minutes."""
+
+        def look() -> bool | None:
+            if ask():
+                return True
+            known = processes.recorded(self._folder.processes)
+            for name in needed:
+                if name in known and not processes.is_alive(known[name]):
+                    raise self._failure("it ended by itself", name)
+            elapsed = self._clock.monotonic() - self._began
+            self._progress(Step(f"starting sandbox {self._name}, waiting for the {what}", elapsed))
+            return None
+
+        if poll(look, clock=self._clock, timeout=_LIMIT) is None:
+            raise self._failure(f"the {what} did not become ready within {_LIMIT:.0f} s", needed[-1])
+
+    def _failure(self, fact: str, program: str) -> ClusterError:
+        log = self._folder.logs / f"{program}.log"
+        said = processes.last_words(log)
+        kind = PortTaken if "address already in use" in said else ClusterError
+        if "no space left on device" in said:
+            fact = f"{fact}, because the disk is full"
+        return kind(
+            f"sandbox {self._name}, {program}",
+            fact,
+            evidence=f"The last lines of {log} are:\n{said}\n" if said else "",
+            next_step="Run inv cluster.up again; if it fails the same way, inv cluster.delete "
+            f"--name {self._name} gives a fresh start",
+        )
+
+    def _write_kubeconfigs(self, chosen: Mapping[str, int]) -> None:
+        context, pki = context_name(self._name), self._folder.pki
+        server = f"https://{ports.LOOPBACK}:{chosen[APISERVER]}"
+        files = {
+            control_plane.component_kubeconfig(self._folder, name): name
+            for name in (CONTROLLER_MANAGER, SCHEDULER, KWOK)
+        }
+        for file, client in {**files, self._folder.kubeconfig: "admin"}.items():
+            _write_if_changed(file, kubeconfig(context=context, server=server, pki=pki, client=client))
+
+    def _write_kwok_config(self) -> bool:
+        """Write what kwok is told; whether that differs from what a running kwok has read."""
+        documents = [control_plane.kwok_configuration(), *stages.standard(self._tools.stages)]
+        told = stages.written(documents)
+        changed = _write_if_changed(self._folder.stages / "standard.yaml", told)
+        digest = "\n".join(f"{file.name}\n{file.read_text()}" for file in _extra(self._folder))
+        return _write_if_changed(self._folder.extra_stages / "told", digest) or changed
+
+
+def _write_if_changed(file: Path, text: str) -> bool:
+    if file.exists() and file.read_text() == text:
+        return False
+    write_private(file, text)
+    return True
+
+
+def _extra(folder: StateFolder) -> list[Path]:
+    return sorted(folder.extra_stages.glob("*.yaml"))
+
+
+def _keep_extra_stages(folder: StateFolder, files: Sequence[Path]) -> None:
+    """Copy the caller's stage files into the state folder, in their order, instead of those kept before."""
+    import yaml
+
+    texts = []
+    for file in files:
+        try:
+            text = file.read_text()
+            list(yaml.safe_load_all(text))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise InputError(f"stage file {file}", f"cannot be read: {error}") from error
+        texts.append(text)
+    shutil.rmtree(folder.extra_stages)
+    folder.extra_stages.mkdir(mode=0o700)
+    for number, text in enumerate(texts):
+        write_private(folder.extra_stages / f"{number:03}.yaml", text)

@@ -1,0 +1,75 @@
+"""What can be said of a sandbox, and what is remembered of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+def context_name(name: str) -> str:
+    """The kubeconfig context of sandbox *name*."""
+    return f"allup-{name}"
+
+
+@dataclass(frozen=True)
+class ProcessStatus:
+    """One process on record; *memory_bytes* is None when it is not running or cannot be told."""
+
+    name: str
+    pid: int
+    alive: bool
+    memory_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class SandboxStatus:
+    """A sandbox as its files and the process table tell; asking for it opens no connection.
+
+    *running* means that every process of it is; *created* is an ISO 8601 time in UTC; *nodes* the number
+    asked for; *already_running* is True only in the answer of an ``up`` that found nothing to start.
+    """
+
+    name: str
+    context: str
+    kubeconfig: Path
+    running: bool
+    server: str
+    processes: tuple[ProcessStatus, ...]
+    created: str
+    nodes: int
+    already_running: bool = False
+
+    @property
+    def memory_bytes(self) -> int:
+        """Resident memory of all its processes."""
+        return sum(process.memory_bytes or 0 for process in self.processes)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a sandbox was made with; kept in its state folder."""
+
+    created: str
+    nodes: int
+    tools: str = ""
+    ports: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, file: Path) -> Record | None:
+        """The record in *file*; None if there is none or it cannot be read."""
+        try:
+            content: dict[str, Any] = json.loads(file.read_text())
+            return cls(
+                created=str(content["created"]),
+                nodes=int(content["nodes"]),
+                tools=str(content["tools"]),
+                ports={str(purpose): int(port) for purpose, port in content["ports"].items()},
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def written(self) -> str:
+        return json.dumps(asdict(self), indent=2) + "\n"

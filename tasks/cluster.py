@@ -1,0 +1,207 @@
+"""inv cluster.*: the sandbox, and which cluster is meant."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+from tasks.edge import edge
+
+if TYPE_CHECKING:
+    from allup.sandbox import Progress, Sandboxes, SandboxStatus
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+_NAME = "which sandbox (default: sandbox)"
+
+
+@task(
+    auto_shortflags=False,
+    help={"name": _NAME, "nodes": "simulated nodes (default: 2, or as many as it had before)"},
+)
+@edge
+def up(c: Context, name: str = "sandbox", nodes: str | None = None) -> None:
+    """Bring the sandbox up: a real control plane with simulated nodes, no root, no Docker.
+
+    The first time its tools are built, which takes minutes; from then on it takes seconds. What runs already
+    is left alone, what died is started again.
+
+    Example: inv cluster.up --nodes 3
+    """
+    began = time.monotonic()
+    with _progress() as progress:
+        status = _sandboxes().up(name, nodes=_number("--nodes", nodes), progress=progress)
+    _say(_up_text(status, time.monotonic() - began))
+
+
+@task(auto_shortflags=False, help={"name": _NAME})
+@edge
+def down(c: Context, name: str = "sandbox") -> None:
+    """Stop the sandbox and keep what is in it; inv cluster.up brings it back.
+
+    Example: inv cluster.down
+    """
+    with _progress() as progress:
+        stopped = _sandboxes().down(name, progress=progress)
+    _say(f"Sandbox {name} is stopped, its state kept." if stopped else f"Sandbox {name} is not running.")
+
+
+@task(auto_shortflags=False, help={"name": _NAME, "yes": "do not ask (a sandbox never asks)"})
+@edge
+def delete(c: Context, name: str = "sandbox", yes: bool = False) -> None:
+    """Stop the sandbox and destroy everything in it.
+
+    Example: inv cluster.delete --name try
+    """
+    with _progress() as progress:
+        deleted = _sandboxes().delete(name, progress=progress)
+    _say(f"Sandbox {name} is deleted." if deleted else f"There is no sandbox {name}.")
+
+
+@task(auto_shortflags=False, help={"name": _NAME})
+@edge
+def status(c: Context, name: str = "sandbox") -> None:
+    """Show the sandbox: its processes, address and files.
+
+    Example: inv cluster.status
+    """
+    _say(_status_text(_sandboxes().status(name)))
+
+
+@task(name="list", auto_shortflags=False)
+@edge
+def list_(c: Context) -> None:
+    """List the sandboxes of this checkout.
+
+    Example: inv cluster.list
+    """
+    found = _sandboxes().list()
+    rows = [(s.name, _state(s), s.context, s.nodes, s.server, s.created) for s in found]
+    _say(
+        _table(("NAME", "STATE", "CONTEXT", "NODES", "SERVER", "CREATED"), rows) if rows else "No sandboxes."
+    )
+
+
+@task(auto_shortflags=False, help={"name": _NAME})
+@edge
+def kubeconfig(c: Context, name: str = "sandbox") -> None:
+    """Print the path of the sandbox's kubeconfig, and nothing else.
+
+    Example: export KUBECONFIG=$(inv cluster.kubeconfig)
+    """
+    _say(str(_sandboxes().kubeconfig(name)))
+
+
+@task(auto_shortflags=False)
+@edge
+def build(c: Context) -> None:
+    """Build the tools of the sandbox now; inv cluster.up would do it when needed.
+
+    Example: inv cluster.build
+    """
+    from allup.sandbox import build_tools
+
+    with _progress() as progress:
+        build_tools(os.environ, progress=progress)
+    _say("The tools of the sandbox are built.")
+
+
+@task(auto_shortflags=False)
+@edge
+def doctor(c: Context) -> None:
+    """Look for what stands in the way of a sandbox on this machine; changes nothing.
+
+    Example: inv cluster.doctor
+    """
+    from allup.sandbox import doctor as examine
+
+    findings = examine(CHECKOUT, os.environ)
+    _say(_table(("", "WHAT", "FOUND", "DO"), [(f.state, f.name, f.fact, f.remedy) for f in findings]))
+    if any(finding.state == "fail" for finding in findings):
+        raise Exit(code=1)
+
+
+def _sandboxes() -> Sandboxes:
+    from allup.sandbox import Sandboxes
+
+    return Sandboxes(CHECKOUT, os.environ)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """Progress on standard error, cleared away at the end."""
+    from allup.sandbox import progress_to
+
+    shown = progress_to(sys.stderr, os.environ)
+    try:
+        yield shown
+    finally:
+        shown.close()
+
+
+def _number(flag: str, given: str | None) -> int | None:
+    from allup.errors import InputError
+
+    if given is None:
+        return None
+    if given.isascii() and given.isdigit():
+        return int(given)
+    raise InputError(flag, f"{given!r} is not a whole number")
+
+
+def _up_text(status: SandboxStatus, seconds: float) -> str:
+    how = "was up already" if status.already_running else f"is up after {seconds:.1f} s"
+    nodes = f"{status.nodes} node{'s' if status.nodes != 1 else ''}"
+    return (
+        f"Sandbox {status.name} {how}: {nodes}, {status.memory_bytes / 1e6:.0f} MB, {status.server}\n"
+        f"Context {status.context} in {status.kubeconfig}"
+    )
+
+
+def _status_text(status: SandboxStatus) -> str:
+    facts = [
+        ("sandbox", f"{status.name}, {_state(status)}"),
+        ("nodes", status.nodes),
+        ("server", status.server),
+        ("context", status.context),
+        ("kubeconfig", status.kubeconfig),
+        ("created", status.created),
+    ]
+    rows = [
+        (p.name, p.pid, "runs" if p.alive else "ended", f"{(p.memory_bytes or 0) / 1e6:.0f} MB")
+        for p in status.processes
+    ]
+    table = "\n\n" + _table(("PROCESS", "PID", "STATE", "MEMORY"), rows) if rows else ""
+    return _table((), facts) + table
+
+
+def _state(status: SandboxStatus) -> str:
+    if status.running:
+        return "running"
+    return "broken" if any(process.alive for process in status.processes) else "stopped"
+
+
+def _table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    from tabulate import tabulate
+
+    return tabulate([list(map(str, row)) for row in rows], headers, tablefmt="plain", disable_numparse=True)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+ns = Collection("cluster")
+# `use`, which stores the cluster that is meant, belongs here too.
+for member in (up, down, delete, status, list_, kubeconfig, build, doctor):
+    ns.add_task(member)
