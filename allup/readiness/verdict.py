@@ -25,6 +25,7 @@ class Readiness:
     *hopeless* marks a cause that cannot heal by itself: the wait ends at once. A cause that may heal
     (a crash loop) has state NOT_YET, a cause, and hopeless False: it gets a grace period.
     *culprit* is the object at the root of it when that is another one (the pod of a Deployment).
+    Whatever ``judge`` returns is FAILED exactly when it is hopeless.
     """
 
     state: State
@@ -42,6 +43,21 @@ class Readiness:
 READY = Readiness(State.READY)
 
 
+def ready(message: str = "") -> Readiness:
+    """READY, with a word on how."""
+    return Readiness(State.READY, message)
+
+
+def not_yet(message: str, cause: str = "", culprit: ObjectRef | None = None) -> Readiness:
+    """NOT_YET; with a *cause* when something is wrong that may heal."""
+    return Readiness(State.NOT_YET, message, cause, culprit=culprit)
+
+
+def failed(message: str, cause: str, culprit: ObjectRef | None = None) -> Readiness:
+    """FAILED and hopeless."""
+    return Readiness(State.FAILED, message, cause, hopeless=True, culprit=culprit)
+
+
 class Neighbours(Protocol):
     """What stands beside an object, looked up in what the watches have seen."""
 
@@ -56,6 +72,9 @@ class Neighbours(Protocol):
 
     def wants_pods(self, namespace: str, selector: Mapping[str, str]) -> bool:
         """True when a workload of the same component, selected by it, wants at least one ready pod."""
+
+    def binding_mode(self, storage_class: str | None) -> str | None:
+        """``volumeBindingMode`` of a StorageClass (None asks for the default one); None when unknown."""
 
 
 class NoNeighbours:
@@ -76,3 +95,7 @@ class NoNeighbours:
     def wants_pods(self, namespace: str, selector: Mapping[str, str]) -> bool:
         """False."""
         return False
+
+    def binding_mode(self, storage_class: str | None) -> str | None:
+        """Unknown."""
+        return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from allup.diagnosis.finding import Finding as Finding
 from allup.refs import ObjectRef
 
 
@@ -114,22 +115,6 @@ class CheckDone:
     check: str
     outcome: CheckOutcome
     detail: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """Why something is not right: the object, its last state, the last warning event, the last log lines.
-
-    *cause* is a stable word for machines (``image-not-found``); *next_step* a command to type.
-    """
-
-    ref: ObjectRef
-    cause: str
-    message: str
-    hopeless: bool = False
-    last_event: str = ""
-    log_lines: tuple[str, ...] = ()
-    next_step: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

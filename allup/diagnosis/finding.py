@@ -1,0 +1,25 @@
+"""The result of a diagnosis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from allup.refs import ObjectRef
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Why something is not right: the object, its last state, the last warning event, the last log lines.
+
+    *cause* is a stable word for machines (``image-not-found``); *next_step* a command to type.
+    *culprit* is the object at the root of it when that is another one (the pod of a Deployment).
+    """
+
+    ref: ObjectRef
+    cause: str
+    message: str
+    hopeless: bool = False
+    last_event: str = ""
+    log_lines: tuple[str, ...] = ()
+    next_step: str = ""
+    culprit: ObjectRef | None = None
