@@ -572,3 +572,12 @@ def test_the_pod_insists_on_the_licence_of_the_chosen_mode_and_on_no_other(
 def test_a_licence_server_is_refused_unless_both_named_and_chosen(settings: Settings) -> None:
     with pytest.raises(InputError, match="license_server"):
         platform(settings)
+
+
+def test_the_page_about_it_names_every_component_task_and_setting(rstudio: Platform) -> None:
+    page = (FOLDER.parents[1] / "docs" / "rstudio.md").read_text()
+    words = [spec.name for spec in setting_specs(Settings)]
+    words += [name for c in rstudio.components for name in (c.name, c.up_task, *c.aliases)]
+    assert [word for word in words if f"`{word}`" not in page and f"`k8s.{word}`" not in page] == []
+    arrows = set(re.findall(r"([a-z-]+?) --> (?=([a-z-]+))", page.replace("-.->", "-->")))
+    assert arrows == {(needed, c.name) for c in rstudio.components for needed in c.after}
