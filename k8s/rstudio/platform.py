@@ -1,0 +1,407 @@
+"""RStudio Server Pro (today Posit Workbench) with its Job launcher, LDAP users and homes on NFS.
+
+What each part is and why it is as it is: docs/rstudio.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from allup import (
+    Children,
+    Component,
+    InputError,
+    Password,
+    Platform,
+    PlatformSettings,
+    Provided,
+    Quantity,
+    RsaPrivateKey,
+    RsaPublicKey,
+    Secret,
+    Tls,
+    Uuid,
+    command,
+    config_map,
+    config_secret,
+    http,
+    jq,
+    live,
+    pin,
+    scale_to_zero,
+    setting,
+    tcp,
+)
+
+COLLECTION = "k8s"
+NAME = "rstudio"
+
+# Whoever the directory is seeded with: name, department, numeric id. 10001 on, because 1000 is the user
+# `ubuntu` in the session images and 10000 the images' own test user.
+SEED_USERS = (
+    ("joe", "engineering", 10001),
+    ("julie", "engineering", 10002),
+    ("bobo", "finance", 10003),
+    ("john", "finance", 10004),
+    ("jen", "support", 10005),
+    ("test", "support", 10006),
+    ("ashley", "finance", 10007),
+)
+PRIMARY_GROUP = 500
+LICENSE_EVALUATION = "EVALUATION-ONLY-NOT-A-LICENSE"
+SESSIONS = "app.kubernetes.io/managed-by=launcher"  # the launcher puts it on each session's Job and Service
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(PlatformSettings):
+    """What a person may set for RStudio."""
+
+    workbench_version: str = setting("2026.08.1", help="release of server, launcher and session components")
+    workbench_os: str = setting("ubuntu-24.04", help="distribution part of the Workbench image tags")
+    registry: str = setting("", help="prefix of every image that names no registry of its own")
+    image_pull_secret: str | None = setting(None, help="name of an existing pull Secret for all pods")
+    rsp_image: str | None = setting(None, help="server image (default: posit/workbench of that release)")
+    launcher_image: str | None = setting(None, help="launcher image (default: the server's)")
+    session_image: str = setting(
+        "posit/workbench-session:R4.5.2-python3.14.3-ubuntu-24.04", help="image of users' sessions"
+    )
+    session_init_image: str = setting(
+        "posit/workbench-session-init", help="session components, without tag: the tag is the release"
+    )
+    nfs_image: str = setting("itsthenetwork/nfs-server-alpine:12", help="NFS server image")
+    ldap_image: str = setting("osixia/openldap:1.5.0", help="OpenLDAP image")
+    ldap_admin_image: str = setting("phpldapadmin/phpldapadmin:2.3.11", help="phpLDAPadmin image")
+
+    license_mode: str = setting(
+        "key",
+        choices=("key", "file", "server"),
+        help="a product key (activated online), a licence file, or a floating licence server",
+    )
+    license_file: str = setting("", help="file that holds the key or the licence ('-': standard input)")
+    license_server: str = setting("", env="RSW_LICENSE_SERVER", help="host:port of the floating server")
+
+    rsp_port: int = setting(8787, help="port of the web server")
+    launcher_port: int = setting(5559, help="port of the launcher")
+    cluster_domain: str = setting("cluster.local", help="DNS domain of the cluster")
+
+    storage_class: str | None = setting(None, help="class of the data claims (default: the cluster's)")
+    home_size: Quantity = setting("10Gi", help="disk for everybody's homes")
+    ldap_size: Quantity = setting("1Gi", help="disk for the directory")
+    state_size: Quantity = setting("1Gi", help="disk for the server's own state")
+    nfs_mount_options: str = setting("nfsvers=4.1", help="mount options of the homes, comma separated")
+
+    rsp_cpu: Quantity = setting("500m", help="CPU the server requests")
+    rsp_mem: Quantity = setting("2Gi", help="memory of the server, requested and limit")
+    launcher_cpu: Quantity = setting("200m", help="CPU the launcher requests")
+    launcher_mem: Quantity = setting("512Mi", help="memory of the launcher, requested and limit")
+    ldap_cpu: Quantity = setting("100m", help="CPU the directory requests")
+    ldap_mem: Quantity = setting("256Mi", help="memory of the directory, requested and limit")
+    nfs_cpu: Quantity = setting("100m", help="CPU the NFS server requests")
+    nfs_mem: Quantity = setting("256Mi", help="memory of the NFS server, requested and limit")
+
+    ldap_organisation: str = setting("Example Inc.", env="LDAP_ORGANISATION", help="LDAP organisation")
+    ldap_domain: str = setting("example.org", env="LDAP_DOMAIN", help="LDAP domain; the base DN follows")
+    ldap_admin: bool = setting(False, help="run phpLDAPadmin as well")
+
+    session_cpus: float = setting(2.0, help="CPUs of a session unless its user asks otherwise")
+    session_mem: Quantity = setting("4096M", help="memory of a session unless its user asks otherwise")
+    session_max_cpus: float = setting(4.0, help="most CPUs a user may ask for")
+    session_max_mem: Quantity = setting("8192M", help="most memory a user may ask for")
+    session_timeout_minutes: int = setting(120, help="idle minutes until a session suspends")
+    session_expiry_hours: int = setting(1, help="hours that ended session Jobs stay visible")
+    cran_url: str = setting("", help="CRAN mirror of sessions (default: the session image's own)")
+    log_level: str = setting(
+        "info", choices=("debug", "info", "warn", "error"), help="server and launcher logging"
+    )
+
+
+def platform(s: Settings) -> Platform:
+    """The platform for these settings.
+
+    Raises InputError when a licence server is named but not chosen, or chosen but not named.
+    """
+    if (s.license_mode == "server") != bool(s.license_server):
+        raise InputError(
+            "the settings license_mode and license_server",
+            "contradict each other",
+            next_step="Give --license-mode server together with --license-server host:port",
+        )
+    instance = s.instance or NAME
+    namespace = s.namespace or instance
+    base_dn = ",".join(f"dc={part}" for part in s.ldap_domain.split("."))
+    return Platform(
+        NAME,
+        namespace=namespace,
+        instance=instance,
+        pod_security="privileged",  # the NFS server
+        values=_values(s, instance, namespace, base_dn),
+        urls=[("RStudio", f"svc/rsp:{s.rsp_port}")],
+        components=[
+            Component(
+                "setup",
+                "setup.yaml",
+                task="setup",
+                help="accounts and rights; the users the directory starts with",
+                secrets=[
+                    Secret(
+                        "ldap-users",
+                        {name: Password(length=16) for name, _, _ in SEED_USERS},
+                        help="the seed users' first passwords",
+                    )
+                ],
+                configs=[config_secret("ldap-seed", "50-bootstrap.ldif")],
+            ),
+            Component(
+                "launcher-keys",
+                help="what rsp and launcher trust each other by; made once and kept",
+                aliases=["launcher-keys"],
+                secrets=[
+                    Secret(
+                        "launcher-keys",
+                        {
+                            "launcher.pem": RsaPrivateKey(),
+                            "launcher.pub": RsaPublicKey(of="launcher.pem"),
+                            "secure-cookie-key": Uuid(),
+                        },
+                        help="a new launcher.pem loses running sessions, a new cookie key logs everyone out",
+                    )
+                ],
+            ),
+            Component(
+                "license",
+                task="secret-rsp",
+                aliases=["license-up"],
+                down_aliases=["secret-rsp-down"],
+                help="the licence, as a Secret",
+                enabled=s.license_mode != "server",
+                secrets=[_license(s)],
+            ),
+            Component(
+                "nfs",
+                "nfs.yaml",
+                after=["setup"],
+                help="the NFS server with everybody's homes",
+                keep=["Service/nfs01"],
+                pins=[
+                    pin(
+                        "Service/nfs01",
+                        "spec.clusterIP",
+                        recreate_from=live(
+                            f"PersistentVolume/{instance}-nfs", ".spec.nfs.server", default=None
+                        ),
+                    )
+                ],
+                checks=[
+                    tcp("svc/nfs01:2049"),
+                    command("deploy/nfs01", "exportfs", "-v", expect="/exports", name="homes are exported"),
+                ],
+            ),
+            Component(
+                "nfs-pv",
+                "nfs-pv.yaml",
+                after=["nfs"],
+                aliases=["nfs-ip-fix"],
+                help="the homes as a volume and its claim, at the NFS Service's address",
+                values={"nfs_server": live("Service/nfs01", ".spec.clusterIP")},
+                replace=[f"PersistentVolume/{instance}-nfs", "PersistentVolumeClaim/nfs"],
+                checks=[
+                    jq(
+                        "PersistentVolumeClaim/nfs",
+                        f'.status.phase == "Bound" and .spec.volumeName == "{instance}-nfs"',
+                        name="the claim has its volume",
+                    )
+                ],
+            ),
+            Component(
+                "ldap",
+                "ldap.yaml",
+                after=["setup"],
+                help="the directory, by StartTLS",
+                secrets=[
+                    Secret(
+                        "ldap-passwords",
+                        {"admin": Password(), "config": Password(), "readonly": Password()},
+                        help="the directory's own accounts; sssd reads as cn=readonly",
+                    ),
+                    Secret("ldap-tls", _ldap_tls(namespace, s.cluster_domain)),
+                ],
+                configs=[config_secret("sssd", **{"ldap.conf": "sssd.conf"})],
+                checks=[
+                    command(
+                        "deploy/openldap",
+                        *("env", "LDAPTLS_CACERT=/container/service/slapd/assets/certs/ca.crt"),
+                        *("LDAPTLS_REQCERT=demand", "ldapsearch", "-x", "-ZZ", "-LLL"),
+                        *("-H", "ldap://openldap:389", "-D", f"cn=readonly,{base_dn}"),
+                        *("-y", "/run/ldap-passwords/readonly", "-b", base_dn, "uid=joe", "uidNumber"),
+                        expect="uidNumber: 10001",
+                        name="a search for joe over StartTLS",
+                    )
+                ],
+            ),
+            Component(
+                "ldap-admin",
+                "ldap-admin.yaml",
+                after=["ldap"],
+                enabled=s.ldap_admin,
+                help="phpLDAPadmin (setting ldap_admin)",
+                checks=[http("svc/ldap-admin:8080", "/")],
+            ),
+            Component(
+                "launcher",
+                "launcher.yaml",
+                after=["setup", "launcher-keys", "ldap"],
+                aliases=["launcher-ldap-up"],
+                down_aliases=["launcher-ldap-down"],
+                help="starts users' sessions as Jobs",
+                deadline=900,  # the first pull of the Workbench image is some gigabytes
+                configs=[
+                    config_map(
+                        "launcher-config",
+                        "launcher.conf",
+                        "launcher.kubernetes.conf",
+                        "launcher.kubernetes.profiles.conf",
+                        "logging.conf",
+                    ),
+                    config_map(
+                        "session-job",
+                        "session-job/service-account.json",
+                        "session-job/service-links.json",
+                        "session-job/pull-secrets.json",
+                        "session-job/config-volume.json",
+                        "session-job/config-mount.json",
+                    ),
+                ],
+                checks=[
+                    tcp(f"svc/launcher:{s.launcher_port}"),
+                    command("deploy/launcher", "getent", "passwd", "joe", expect=":10001:500:", name=_KNOWS),
+                ],
+            ),
+            Component(
+                "rsp",
+                "rsp.yaml",
+                after=["launcher", "launcher-keys", "ldap", "license", "nfs-pv"],
+                aliases=["rsp-ldap-up"],
+                down_aliases=["rsp-ldap-down"],
+                help="RStudio itself",
+                configs=[
+                    config_map(
+                        "rsp-config", "rserver.conf", "launcher-mounts", "launcher-env", "logging.conf"
+                    ),
+                    config_map("session-config", "rsession.conf"),
+                    config_map("rsp-startup", "rstudio-workbench.conf"),
+                    config_map("rsp-pam", "pam/rstudio", "pam/rstudio-session"),
+                ],
+                checks=[
+                    http(
+                        f"svc/rsp:{s.rsp_port}",
+                        "/health-check",
+                        expect='test("license-allow-product-usage: *1")',
+                        name="the health page answers and the licence allows use",
+                    ),
+                    command("deploy/rsp", "getent", "passwd", "joe", expect=":10001:500:", name=_KNOWS),
+                    command(
+                        *("deploy/rsp", "sh", "-ec", _WRITE_PROBE),
+                        expect=f"10001:{PRIMARY_GROUP}",
+                        name="homes can be written and given to their users",
+                    ),
+                ],
+                children=[Children("Job", SESSIONS), Children("Service", SESSIONS)],
+                before_down=[scale_to_zero("Deployment/rsp", why="the licence is given back while it stops")],
+            ),
+        ],
+    )
+
+
+_KNOWS = "the users of the directory are known"
+# As root over NFS, from where the homes are used: fails on a dead server, a full or read-only disk, and
+# under root squash, which would leave every new home owned by nobody.
+_WRITE_PROBE = (
+    'f="/home/.write-check-$HOSTNAME-$$"; trap \'rm -f "$f"\' EXIT; echo "$$" > "$f"; sync "$f"; '
+    'test "$(cat "$f")" = "$$"; chown 10001:500 "$f"; stat -c %u:%g "$f"'
+)
+
+
+def _values(s: Settings, instance: str, namespace: str, base_dn: str) -> Mapping[str, Any]:
+    """What the manifests and the config texts may name: every setting, and what follows from several."""
+    release = f"{s.workbench_version}-{s.workbench_os}"
+    rsp_image = s.rsp_image or f"posit/workbench:{release}"
+    images = {
+        "rsp_image": rsp_image,
+        "launcher_image": s.launcher_image or rsp_image,
+        "session_image": s.session_image,
+        "session_init_image": s.session_init_image,
+        "nfs_image": s.nfs_image,
+        "ldap_image": s.ldap_image,
+        "ldap_admin_image": s.ldap_admin_image,
+    }
+    return {
+        **{f.name: getattr(s, f.name) for f in fields(s)},
+        "instance": instance,
+        "namespace": namespace,
+        **{name: _image(s.registry, image) for name, image in images.items()},
+        "session_init_tag": release,
+        "pull_secrets": [{"name": s.image_pull_secret}] if s.image_pull_secret else None,
+        "license_key_optional": s.license_mode != "key",
+        "license_file_optional": s.license_mode != "file",
+        "rsp_host": f"rsp.{namespace}.svc.{s.cluster_domain}",
+        "nfs_mount_options": [o.strip() for o in s.nfs_mount_options.split(",") if o.strip()] or None,
+        "ldap_base_dn": base_dn,
+        "probe_dn": f"cn=bobo,dc=finance,{base_dn}",
+        "seed_users": [{"name": n, "department": d, "uid": u} for n, d, u in SEED_USERS],
+        "primary_group": PRIMARY_GROUP,
+        "session_cpus": f"{s.session_cpus:g}",
+        "session_max_cpus": f"{s.session_max_cpus:g}",
+        "session_mem_mb": _megabytes(s.session_mem),
+        "session_max_mem_mb": _megabytes(s.session_max_mem),
+    }
+
+
+def _license(s: Settings) -> Secret:
+    key, *fallbacks = (
+        ("rsp", "secrets/rsp", "../rsp")
+        if s.license_mode == "key"
+        else ("license.lic", "secrets/license.lic")
+    )
+    return Secret(
+        "license",
+        {
+            key: Provided(
+                env="RSP_LICENSE",
+                file=s.license_file,
+                fallbacks=tuple(fallbacks),
+                evaluation=LICENSE_EVALUATION,
+                help=f"Set RSP_LICENSE, give --license-file, or write it to k8s/rstudio/{fallbacks[0]}",
+            )
+        },
+        help="RStudio's licence",
+    )
+
+
+def _ldap_tls(namespace: str, cluster_domain: str) -> dict[str, Tls]:
+    service = "openldap"
+    names = (
+        service,
+        f"{service}.{namespace}",
+        f"{service}.{namespace}.svc",
+        f"{service}.{namespace}.svc.{cluster_domain}",
+    )
+    return {
+        "ldap.crt": Tls(bundle="ldap", part="certificate", dns_names=names),
+        "ldap.key": Tls(bundle="ldap", part="private-key", dns_names=names),
+        "ca.crt": Tls(bundle="ldap", part="ca-certificate", dns_names=names),
+    }
+
+
+def _image(registry: str, image: str) -> str:
+    """*image* behind the prefix *registry*, unless its first part is a host (it has a dot or a colon, or
+    is ``localhost``: the rule of image references)."""
+    first, slash, _ = image.partition("/")
+    own_host = slash and ("." in first or ":" in first or first == "localhost")
+    return image if own_host or not registry else f"{registry.rstrip('/')}/{image}"
+
+
+def _megabytes(memory: Quantity) -> int:
+    """The launcher counts memory in units of 10^6 bytes (it writes them with the suffix M)."""
+    return int(Quantity(memory).amount // 10**6)
