@@ -1,10 +1,15 @@
-"""The command line."""
+"""The command line: flags in, tables and exit codes out. The only importer of invoke; every body is short."""
 
 from __future__ import annotations
 
+import sys
+
 from invoke.collection import Collection
 
-from tasks import cluster
+from tasks import cluster, platforms, unknown
 
 ns = Collection()
 ns.add_collection(cluster.ns)
+for _collection in platforms.collections(sys.argv):
+    ns.add_collection(_collection)
+unknown.refuse(ns, sys.argv)

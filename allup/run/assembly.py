@@ -12,7 +12,7 @@ from allup.cluster.objects import Objects
 from allup.cluster.store import Store
 from allup.configs import checksummed
 from allup.errors import AllupError
-from allup.loading import LoadedPlatform, assemble, live_values
+from allup.loading import LoadedPlatform, assemble, live_values, makers
 from allup.manifests import Desired
 from allup.model import labels
 from allup.model.live import KnownLater, Live
@@ -128,14 +128,7 @@ class Assembler:
         )
 
     def _maker(self, ref: ShortRef) -> str:
-        for name, documents in self.loaded.documents.items():
-            for document in documents:
-                data = document.data()
-                if isinstance(data, dict) and data.get("kind") == ref.kind:
-                    written = str((data.get("metadata") or {}).get("name", ""))
-                    if written.replace("${instance}", self.instance) == ref.name:
-                        return name
-        return ""
+        return next((name for made, name in makers(self.loaded).items() if _same_name(ref, made)), "")
 
     def _look_up(self, short: ShortRef) -> dict[str, Any] | None:
         for ref, obj in self.store.all():
@@ -178,3 +171,7 @@ def _set(body: dict[str, Any], path: str, value: Any) -> None:
         body.pop(last, None)
     else:
         body[last] = value
+
+
+def _same_name(wanted: ShortRef, made: ShortRef) -> bool:
+    return (wanted.kind, wanted.name) == (made.kind, made.name) and wanted.group in ("", made.group)

@@ -250,7 +250,7 @@ class Down:
         # Pods first: what they use (claims, configuration, Services) goes after they are gone.
         with_pods = [ref for ref in going if ref.kind in _WITH_PODS]
         for batch in (with_pods, [ref for ref in going if ref not in with_pods]):
-            ordered = in_delete_order(batch)
+            ordered = in_delete_order(batch, lambda ref: ref)
             self._pool.map(lambda ref: self._delete(name, ref, going[ref]), ordered)
             left = leaving.await_gone(
                 lambda batch=tuple(batch): self._still_there(batch, going, leaving),
@@ -391,7 +391,7 @@ class Down:
         claims = [ref for ref in left if ref.kind == "PersistentVolumeClaim"]
         gone = True
         for batch in (claims, [ref for ref in left if ref not in claims]):
-            for ref in in_delete_order(batch):
+            for ref in in_delete_order(batch, lambda ref: ref):
                 self._delete(component_of(left[ref]), ref, left[ref])
             gone = self._await_all_gone(batch) and gone
         return gone

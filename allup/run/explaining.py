@@ -8,9 +8,9 @@ from typing import Any
 from allup.cluster import streams
 from allup.cluster.namespaces import namespace_ref
 from allup.cluster.store import Store
-from allup.diagnosis import Finding, finding
+from allup.diagnosis import Finding
+from allup.diagnosis.explain import finding
 from allup.errors import AllupError
-from allup.model.platform import Component
 from allup.readiness import Readiness
 from allup.refs import ObjectRef, ShortRef
 from allup.run.session import Session
@@ -19,9 +19,7 @@ from allup.run.waiting import NotReady
 LOG_LINES = 10
 
 
-def explain(
-    session: Session, store: Store, component: Component, not_ready: NotReady, collection: str
-) -> Finding:
+def explain(session: Session, store: Store, component: str, not_ready: NotReady, collection: str) -> Finding:
     """Why an object is not ready, with everything the cluster can say about it right now."""
     readiness = not_ready.readiness
     culprit = readiness.culprit or not_ready.ref
@@ -35,11 +33,11 @@ def explain(
         log_lines=lines,
         now=session.clock.now(),
         collection=collection,
-        component=component.name,
+        component=component,
     )
 
 
-def of_error(component: Component, error: AllupError, namespace: str) -> Finding:
+def of_error(error: AllupError, namespace: str) -> Finding:
     """A request that failed, as a finding."""
     try:
         short = ShortRef.parse(error.subject)

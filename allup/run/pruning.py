@@ -48,7 +48,7 @@ def prune(
         and not obj["metadata"].get("ownerReferences")
     }
     kept = set()
-    for ref in in_delete_order(superfluous):
+    for ref in in_delete_order(superfluous, lambda ref: ref):
         obj = superfluous[ref]
         component = component_of(obj)
         reason = why_kept(obj)

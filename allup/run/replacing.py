@@ -29,7 +29,7 @@ def replace_objects(session: Session, watches: Watches, together: Sequence[Desir
                 f"has to be replaced, but is in use by {', '.join(users)}",
                 next_step="Take those components down first",
             )
-    for ref in in_delete_order(refs):
+    for ref in in_delete_order(refs, lambda ref: ref):
         found = session.objects.get(ref)
         if found is not None:
             session.objects.delete(ref, uid=found["metadata"]["uid"])
@@ -37,7 +37,7 @@ def replace_objects(session: Session, watches: Watches, together: Sequence[Desir
         _await_gone(session, ref, deadline)
         watches.store.remove(ref)
     by_ref = {desired.ref: desired for desired in together}
-    for ref in in_apply_order(refs):
+    for ref in in_apply_order(refs, lambda ref: ref):
         watches.store.put(session.objects.apply(by_ref[ref].body).obj)
 
 

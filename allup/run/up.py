@@ -278,14 +278,14 @@ class Up:
             return False
         except NotReady as not_ready:
             finding = explaining.explain(
-                self._session, self._watches.store, component, not_ready, self._platform.name
+                self._session, self._watches.store, name, not_ready, self._platform.name
             )
             self._ledger.found(name, finding)
             self._ledger.moved(name, Phase.FAILED, finding.message)
             return False
         except AllupError as error:
             if not self._session.stop.is_set():
-                self._ledger.found(name, explaining.of_error(component, error, self._platform.namespace))
+                self._ledger.found(name, explaining.of_error(error, self._platform.namespace))
                 self._ledger.moved(name, Phase.FAILED, str(error))
             return False
         self._ledger.moved(name, Phase.READY)

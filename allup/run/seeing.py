@@ -1,0 +1,139 @@
+"""What of an instance is in the cluster right now, by component, judged. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from allup.cluster import inventory as inventories
+from allup.cluster.inventory import Inventory
+from allup.cluster.store import component_of
+from allup.cluster.watch import Watches
+from allup.diagnosis import Finding
+from allup.graph import Graph
+from allup.model import labels
+from allup.model.platform import Platform
+from allup.readiness import Readiness, State, judge
+from allup.refs import GroupKind, ObjectRef
+from allup.run import explaining
+from allup.run.keeping import why_kept
+from allup.run.session import Session
+from allup.run.waiting import Beside, NotReady
+
+_BESIDE = (
+    GroupKind("", "Pod"),
+    GroupKind("apps", "ReplicaSet"),
+    GroupKind("discovery.k8s.io", "EndpointSlice"),
+)
+_COPIES = ("Endpoints", "EndpointSlice")
+
+
+@dataclass(frozen=True)
+class ComponentState:
+    """How a component stands. *state* is ready, not ready, failed, kept (only data is there), down or
+    disabled; *objects* are its objects with their verdicts; *created* is the oldest object's timestamp."""
+
+    name: str
+    state: str
+    message: str
+    objects: tuple[tuple[ObjectRef, Readiness], ...]
+    pods: tuple[str, ...]
+    created: str
+
+
+class Sight:
+    """One look at an instance."""
+
+    def __init__(self, session: Session, platform: Platform, kinds: frozenset[GroupKind]) -> None:
+        self._session = session
+        self._platform = platform
+        self.notes: list[str] = []
+        self.watches = Watches(
+            session.api,
+            selector=labels.instance_selector(platform.instance),
+            on_failure=lambda error: self.notes.append(str(error)),
+            on_note=self.notes.append,
+        )
+        empty = Inventory(platform.name, platform.instance, platform.namespace)
+        self.inventory = inventories.read(session.objects, empty)
+        kinds |= self.inventory.group_kinds if self.inventory else frozenset()
+        for kind in sorted((*kinds, *_BESIDE)):
+            resource = session.discovery.find(kind.group, kind.kind)
+            if resource is not None:
+                self.watches.list(resource, platform.namespace)
+
+    def objects(self, component: str) -> dict[ObjectRef, Mapping[str, Any]]:
+        """The component's own objects."""
+        return {
+            ref: obj
+            for ref, obj in self.watches.store.of_component(component)
+            if not obj["metadata"].get("ownerReferences") and ref.kind not in _COPIES
+        }
+
+    def graph(self) -> Graph:
+        """The stored graph, with what the code knows and what only labels tell."""
+        stored = dict(self.inventory.graph) if self.inventory else {}
+        needs: dict[str, Sequence[str]] = {c.name: tuple(c.after) for c in self._platform.components}
+        needs |= stored
+        for _, obj in self.watches.store.all():
+            if component_of(obj):
+                needs.setdefault(component_of(obj), ())
+        return Graph({name: [n for n in needed if n in needs] for name, needed in needs.items()})
+
+    def components(self) -> tuple[ComponentState, ...]:
+        """Every component in graph order."""
+        return tuple(self._component(name) for name in self.graph().order())
+
+    def _component(self, name: str) -> ComponentState:
+        objects = self.objects(name)
+        now = self._session.clock.now()
+        beside = Beside(self.watches.store, name)
+        judged = tuple((ref, judge(obj, beside, now)) for ref, obj in sorted(objects.items()))
+        pods = tuple(ref.name for ref, _ in self.watches.store.of_component(name, ("Pod",)))
+        created = min((o["metadata"].get("creationTimestamp", "") for o in objects.values()), default="")
+        state, message = self._state(name, objects, judged)
+        return ComponentState(name, state, message, judged, pods, created)
+
+    def _state(
+        self,
+        name: str,
+        objects: Mapping[ObjectRef, Mapping[str, Any]],
+        judged: Sequence[tuple[ObjectRef, Readiness]],
+    ) -> tuple[str, str]:
+        declared = next((c for c in self._platform.components if c.name == name), None)
+        if not objects:
+            return ("down", "") if declared is None or declared.enabled else ("disabled", "")
+        worst = [(ref, r) for ref, r in judged if not r.ready]
+        failed = [(ref, r) for ref, r in worst if r.state is State.FAILED or r.hopeless]
+        for ref, readiness in (*failed, *worst):
+            others = f", and {len(worst) - 1} more" if len(worst) > 1 else ""
+            state = "failed" if failed else "not ready"
+            return state, f"{ref.kind}/{ref.name}: {readiness.message}{others}"
+        only_data = declared is not None and declared.files and all(why_kept(o) for o in objects.values())
+        if only_data and self.inventory and self.inventory.runs and self.inventory.runs[-1].verb == "down":
+            return "kept", "taken down; its data is kept"
+        return "ready", f"{len(objects)} object{'s' if len(objects) != 1 else ''}"
+
+    def findings(self, component: str = "") -> tuple[tuple[str, Finding], ...]:
+        """Why what is not right is not right, by component."""
+        found = []
+        for state in self.components():
+            if component in ("", state.name):
+                for ref, readiness in state.objects:
+                    if not readiness.ready:
+                        declared = next((c for c in self._platform.components if c.name == state.name), None)
+                        not_ready = NotReady(ref, readiness, "right now", 0)
+                        found.append(
+                            (
+                                state.name,
+                                explaining.explain(
+                                    self._session,
+                                    self.watches.store,
+                                    declared.name if declared else state.name,
+                                    not_ready,
+                                    self._platform.name,
+                                ),
+                            )
+                        )
+        return tuple(found)

@@ -1,0 +1,66 @@
+"""The fixed flags: the same name and meaning wherever they make sense."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One flag. A ``many`` flag may be given several times, or once with commas."""
+
+    name: str
+    kind: Literal["switch", "text", "many"]
+    help: str
+
+
+def _flags(*flags: Flag) -> dict[str, Flag]:
+    return {flag.name: flag for flag in flags}
+
+
+FIXED = _flags(
+    Flag("context", "text", "the cluster: a context of the kubeconfig"),
+    Flag("kubeconfig", "text", "the kubeconfig that has the context (default: KUBECONFIG, ~/.kube/config)"),
+    Flag("instance", "text", "which installation of the platform (default: the platform's name)"),
+    Flag("namespace", "text", "the namespace (default: the instance's name)"),
+    Flag("dry_run", "switch", "show what would be done and do nothing"),
+    Flag("check", "switch", "leave with exit code 5 when something would change or is not right"),
+    Flag("json", "switch", "results as JSON on standard output, people's text on standard error"),
+    Flag("junit", "text", "also write a JUnit report to this file"),
+    Flag("timeout", "text", "seconds for the whole run (up 900, down 600)"),
+    Flag("jobs", "text", "how many requests at a time (default 16)"),
+    Flag("yes", "switch", "do not ask"),
+    Flag("no_deps", "switch", "this component only, without what it needs"),
+    Flag("cascade", "switch", "first take down what depends on it"),
+    Flag("purge", "switch", "data too: claims, volumes, generated Secrets, the namespace"),
+    Flag("only", "many", "only these components and what they need, as a,b"),
+    Flag("skip", "many", "without these components, as a,b"),
+    Flag("force_conflicts", "switch", "take fields that other managers own, for this run"),
+    Flag("adopt", "many", "take over an object that exists and is not ours: Kind/namespace/name"),
+    Flag("no_prune", "switch", "leave what is no longer in the platform"),
+    Flag("no_wait", "switch", "apply and do not wait for readiness"),
+    Flag("lock_timeout", "text", "seconds to wait for another run to end (default 30)"),
+    Flag("debug", "switch", "show tracebacks"),
+    Flag("component", "text", "only this component"),
+    Flag("pod", "text", "this pod instead of a component's"),
+    Flag("container", "text", "which container of the pod"),
+    Flag("tail", "text", "how many lines from the end (default 100)"),
+    Flag("since", "text", "only the last so many seconds, or 5m, 2h"),
+    Flag("previous", "switch", "the container's previous life"),
+    Flag("follow", "switch", "go on with what comes"),
+    Flag("out", "text", "a folder to write to, a file an object"),
+    Flag("mermaid", "switch", "as a mermaid diagram"),
+    Flag("reveal", "text", "print the value of this key, to standard output alone"),
+    Flag("watch", "switch", "go on showing, until Ctrl-C"),
+)
+
+WHERE = ("context", "kubeconfig", "instance", "namespace", "debug")
+RUN = ("json", "junit", "timeout", "jobs", "lock_timeout")
+UP = (
+    "dry_run",
+    "skip",
+    "force_conflicts",
+    "adopt",
+    "no_wait",
+)

@@ -1,0 +1,500 @@
+"""Verbs that look: plan, diff, render, status, why, logs, settings, graph, secrets, history."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from allup.report.tables import table
+
+from allup import AllupError, InputError
+from allup.errors import Differences, did_you_mean
+from allup.loading import dependencies
+from allup.refs import GroupKind, ObjectRef
+from allup.run.options import RunOptions
+from tasks.preparing import Prepared, names, prepare, seconds
+from tasks.verbs import Call
+
+if TYPE_CHECKING:
+    from allup.manifests import Desired
+    from allup.run.planning import Plan
+    from allup.run.seeing import Sight
+
+SCHEMA = 1
+
+
+def plan(call: Call) -> None:
+    """What an up would do."""
+    prepared = prepare(call)
+    show_plan(prepared, prepared.options(900))
+
+
+def diff(call: Call) -> None:
+    """The same, field by field."""
+    prepared = prepare(call)
+    show_plan(prepared, prepared.options(900), fields=True)
+
+
+def show_plan(prepared: Prepared, options: RunOptions, *, fields: bool = False) -> None:
+    """Prints the plan; raises Differences when asked to by ``--check``."""
+    from allup.run.planning import make_plan
+
+    loaded = prepared.loaded
+    made = make_plan(prepared.session, loaded, options, prepared.given)
+    prepared.session.stop.set()
+    if prepared.call.given.get("json"):
+        _say_json(_plan_json(made))
+    else:
+        _say_plan(prepared, made, fields)
+    if prepared.call.given.get("check") and made.changes:
+        raise Differences(
+            made.instance,
+            f"{len(made.changes)} objects would be created, changed or removed",
+            next_step=f"Do it with inv {prepared.call.platform.collection}.all-up",
+        )
+
+
+def _say_plan(prepared: Prepared, made: Plan, fields: bool) -> None:
+    from allup.drift import render
+
+    mask = prepared.redactor.mask
+    shown = [e for e in made.entries if e.action != "unchanged"]
+    if fields:
+        for entry in shown:
+            _say(mask(f"{entry.action} {entry.ref}" + (f" ({entry.note})" if entry.note else "")))
+            for line in render(entry.differences):
+                _say(mask(f"  {line}"))
+    elif shown:
+        rows = [(e.action, e.component, str(e.ref), mask(_note(e.note, len(e.differences)))) for e in shown]
+        _say(table(("ACTION", "COMPONENT", "OBJECT", "NOTE"), rows))
+    for change in made.settings:
+        _say(f"setting {change.name}: {change.before} → {change.after} (last up: {change.before_origin})")
+    for warning in made.warnings:
+        _say(f"warning: {mask(warning)}")
+    counts = {
+        a: sum(e.action == a for e in made.entries) for a in dict.fromkeys(e.action for e in made.entries)
+    }
+    if made.changes:
+        what = ", ".join(f"{n} {_BECOMES[action]}" for action, n in counts.items())
+        _say(f"{made.instance}: {what}. Nothing was touched.")
+    else:
+        _say(f"{made.instance}: nothing would change ({counts.get('unchanged', 0)} objects unchanged).")
+
+
+_BECOMES = {
+    "create": "to create",
+    "change": "to change",
+    "replace": "to replace",
+    "prune": "to prune",
+    "keep": "kept",
+    "unchanged": "unchanged",
+    "conflict": "in conflict",
+}
+
+
+def _note(note: str, changed: int) -> str:
+    return note or (f"{changed} field{'s' if changed != 1 else ''}" if changed else "")
+
+
+def _plan_json(made: Plan) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "type": "plan",
+        "instance": made.instance,
+        "entries": [
+            {
+                "component": e.component,
+                "object": _ref_json(e.ref),
+                "action": e.action,
+                "note": e.note,
+                "differences": [
+                    {"path": d.path, "before": d.before, "after": d.after} for d in e.differences
+                ],
+            }
+            for e in made.entries
+        ],
+        "settings": [
+            {"name": c.name, "before": c.before, "after": c.after, "origin": c.before_origin}
+            for c in made.settings
+        ],
+        "warnings": list(made.warnings),
+    }
+
+
+def render(call: Call) -> None:
+    """The final manifests without a cluster."""
+    import yaml
+
+    prepared = prepare(call)
+    only = names(call.given.get("only"))
+    for name in only:
+        prepared.platform.component(name)
+    out = call.given.get("out")
+    texts: list[tuple[str, str]] = []
+    for name, desired in _offline(prepared):
+        if only and name not in only:
+            continue
+        text = yaml.safe_dump(_plain(desired.body), sort_keys=False, allow_unicode=True, width=110)
+        file = f"{name}.{desired.ref.kind.lower()}.{desired.ref.name}.yaml"
+        texts.append((file, f"# {desired.source}\n{text}"))
+    if not out:
+        _say("---\n".join(text for _, text in texts).rstrip("\n"))
+        return
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, text in texts:
+        (folder / file).write_text(text, encoding="utf-8")
+    _say(f"{len(texts)} manifests are in {folder}.")
+
+
+def _offline(prepared: Prepared) -> Iterator[tuple[str, Desired]]:
+    """The objects of every component as far as they are known without a cluster."""
+    from allup.loading import assemble, live_values
+    from allup.manifests import builtin_scope
+    from allup.model.live import KnownLater
+    from allup.ordering import in_apply_order
+
+    loaded = prepared.loaded
+    for component in prepared.platform.components:
+        if not component.enabled:
+            continue
+        live: dict[Any, object] = {
+            value: KnownLater(f"known after {value.ref} is there") if value.required else value.default
+            for value in live_values(loaded, component.name)
+        }
+        desired = assemble(
+            loaded, component.name, live=live, secrets={}, salt_key=b"\0" * 32, scope=builtin_scope
+        )
+        for each in in_apply_order(desired, lambda d: d.ref):
+            yield component.name, each
+
+
+def kinds_of(prepared: Prepared) -> frozenset[GroupKind]:
+    """The kinds in the platform's manifests, as far as they can be told without up's flags."""
+    try:
+        return frozenset(desired.ref.group_kind for _, desired in _offline(prepared))
+    except AllupError:
+        return frozenset()  # the inventory knows them
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, str) else value
+
+
+def status(call: Call) -> None:
+    """A table of the components."""
+    prepared = prepare(call)
+    while True:
+        sight = _look(prepared)
+        _status_once(prepared, sight)
+        if not call.given.get("watch") or prepared.session.stop.wait(2.0):
+            return
+        if sys.stdout.isatty():
+            sys.stdout.write("\x1b[H\x1b[2J")
+
+
+def _status_once(prepared: Prepared, sight: Sight) -> None:
+    wanted = _component(prepared)
+    states = [s for s in sight.components() if wanted in ("", s.name)]
+    mask = prepared.redactor.mask
+    if prepared.call.given.get("json"):
+        _say_json(
+            {
+                "schema": SCHEMA,
+                "type": "status",
+                "instance": prepared.platform.instance,
+                "components": [
+                    {
+                        "name": s.name,
+                        "state": s.state,
+                        "message": mask(s.message),
+                        "pods": list(s.pods),
+                        "objects": [
+                            {"object": _ref_json(ref), "state": str(r.state), "message": mask(r.message)}
+                            for ref, r in s.objects
+                        ],
+                    }
+                    for s in states
+                ],
+            }
+        )
+    else:
+        rows = [(s.name, s.state, len(s.pods), s.created, mask(s.message)) for s in states]
+        _say(table(("COMPONENT", "STATE", "PODS", "CREATED", ""), rows))
+    wrong = [s for s in states if s.state not in ("ready", "disabled")]
+    if prepared.call.given.get("check") and wrong:
+        raise Differences(
+            prepared.platform.instance,
+            f"{len(wrong)} of {len(states)} components are not ready",
+            next_step=f"inv {prepared.call.platform.collection}.why tells why",
+        )
+
+
+def why(call: Call) -> None:
+    """Why what is not right is not right."""
+    prepared = prepare(call)
+    sight = _look(prepared)
+    wanted = _component(prepared)
+    found = sight.findings(wanted)
+    down = [s.name for s in sight.components() if s.state == "down" and wanted in ("", s.name)]
+    mask = prepared.redactor.mask
+    if call.given.get("json"):
+        _say_json(
+            {
+                "schema": SCHEMA,
+                "type": "why",
+                "instance": prepared.platform.instance,
+                "down": down,
+                "findings": [
+                    {
+                        "component": component,
+                        "object": _ref_json(f.ref),
+                        "cause": f.cause,
+                        "message": mask(f.message),
+                        "hopeless": f.hopeless,
+                        "last_event": mask(f.last_event),
+                        "log_lines": [mask(line) for line in f.log_lines],
+                        "next_step": f.next_step,
+                    }
+                    for component, f in found
+                ],
+            }
+        )
+        return
+    for component, f in found:
+        _say(mask(f"{component}: {f.ref}: {f.message}"))
+        for line in (f.last_event, *f.log_lines, f.next_step):
+            if line:
+                _say(mask(f"    {line}"))
+    if down:
+        _say(f"Not up: {', '.join(down)}.")
+    if not found and not down:
+        _say(f"{wanted or prepared.platform.instance}: everything is as it should be.")
+
+
+def logs(call: Call) -> None:
+    """The logs of a component's pods, a prefix per pod when there are several."""
+    from allup.cluster import streams
+    from allup.cluster.store import component_of
+
+    prepared = prepare(call)
+    given = call.given
+    sight = _look(prepared)
+    component = given.get("component") or ""
+    if not given.get("pod"):
+        _known_component(prepared, sight, component)
+    pods = [
+        (ref, obj)
+        for ref, obj in sight.watches.store.all()
+        if ref.kind == "Pod" and (given.get("pod") in (None, ref.name))
+        if given.get("pod") or component_of(obj) == component
+    ]
+    if not pods:
+        raise AllupError(
+            given.get("pod") or component, "has no pod", next_step=f"inv {call.platform.collection}.status"
+        )
+    since = given.get("since")
+    arguments: dict[str, Any] = {
+        "tail": int(seconds("--tail", given.get("tail"), 100)),
+        "since_seconds": int(seconds("--since", since, 1)) if since else None,
+    }
+    api, mask = prepared.session.api, prepared.redactor.mask
+    several = len(pods) > 1 or any(len(_containers(o, given)) > 1 for _, o in pods)
+    followers = []
+    for ref, obj in pods:
+        for container in _containers(obj, given):
+            prefix = f"{ref.name} {container} | " if several else ""
+            if given.get("follow"):
+                lines = streams.follow(api, ref.namespace, ref.name, container=container, **arguments)
+                follower = threading.Thread(target=_pump, args=(lines, prefix, mask), daemon=True)
+                follower.start()
+                followers.append(follower)
+                continue
+            try:
+                text = streams.logs(
+                    api,
+                    ref.namespace,
+                    ref.name,
+                    container=container,
+                    previous=bool(given.get("previous")),
+                    **arguments,
+                )
+            except AllupError as error:
+                raise AllupError(f"logs of {ref}", error.fact) from error
+            for line in text.splitlines():
+                _say(mask(prefix + line))
+    for follower in followers:
+        follower.join()
+
+
+def _containers(obj: Any, given: Any) -> Sequence[str]:
+    found = [c["name"] for c in obj["spec"].get("containers", ())]
+    wanted = given.get("container")
+    if wanted and wanted not in found:
+        raise InputError(
+            f"container {wanted}", f"is not in {obj['metadata']['name']}{did_you_mean(wanted, found)}"
+        )
+    return [wanted] if wanted else found
+
+
+def _pump(lines: Iterator[str], prefix: str, mask: Any) -> None:
+    for line in lines:
+        _say(mask(prefix + line))
+
+
+def settings(call: Call) -> None:
+    """The settings with their origins."""
+    from allup.model.settings import setting_specs
+
+    prepared = prepare(call)
+    found = prepared.settings
+    specs = setting_specs(call.platform.settings)
+    if call.given.get("json"):
+        _say_json(
+            {
+                "schema": SCHEMA,
+                "type": "settings",
+                "settings": [
+                    {
+                        "name": s.name,
+                        "value": _json_value(getattr(found.values, s.name)),
+                        "origin": str(found.origins[s.name]),
+                        "help": s.help,
+                    }
+                    for s in specs
+                ],
+            }
+        )
+        return
+    rows = [
+        (s.name, _shown(getattr(found.values, s.name)), str(found.origins[s.name]), s.env or "", s.help)
+        for s in specs
+    ]
+    _say(table(("SETTING", "VALUE", "FROM", "VARIABLE", ""), rows))
+
+
+def graph(call: Call) -> None:
+    """Which component needs which."""
+    from allup.graph import Graph
+
+    prepared = prepare(call)
+    made = Graph(dependencies(prepared.loaded))
+    _say((made.mermaid() if call.given.get("mermaid") else made.text()).rstrip("\n"))
+
+
+def secrets(call: Call) -> None:
+    """Names, keys, origins, ages; one value with --reveal."""
+    import base64
+
+    from allup.model import labels
+
+    prepared = prepare(call)
+    session, platform = prepared.session, prepared.platform
+    name = call.given.get("name") or ""
+    declared = {s.name: (c, s) for c in platform.components for s in c.secrets}
+    reveal = call.given.get("reveal")
+    if reveal:
+        found = session.objects.get(ObjectRef("", "Secret", platform.namespace, name)) if name else None
+        if found is None:
+            raise AllupError(f"Secret {name or '?'}", f"is not there{did_you_mean(name, declared)}")
+        data = found.get("data") or {}
+        if reveal not in data:
+            raise InputError(f"Secret {name}", f"has no key {reveal!r}{did_you_mean(reveal, data)}")
+        sys.stdout.write(base64.b64decode(data[reveal]).decode("utf-8", "replace") + "\n")
+        return
+    resource = session.discovery.find("", "Secret")
+    assert resource is not None  # every server has Secrets
+    there = session.objects.list(resource, platform.namespace, labels.instance_selector(platform.instance))
+    rows, entries = [], []
+    for obj in there:
+        found_name = obj["metadata"]["name"]
+        if name not in ("", found_name) or found_name == labels.inventory_name(platform.instance):
+            continue
+        annotations = obj["metadata"].get("annotations") or {}
+        origin = "provided" if labels.KEEP not in annotations else "generated, kept"
+        if labels.EVALUATION in annotations:
+            origin = "evaluation value"
+        if found_name not in declared:
+            origin = "rendered"
+        component = (obj["metadata"].get("labels") or {}).get(labels.COMPONENT, "")
+        for key in sorted(obj.get("data") or {}):
+            rows.append((found_name, key, component, origin, obj["metadata"]["creationTimestamp"]))
+    for found_name, (component, secret) in declared.items():
+        if name in ("", found_name) and not any(row[0] == found_name for row in rows):
+            for key in secret.keys:
+                rows.append((found_name, key, component.name, "not there yet", ""))
+    if name and not rows:
+        raise InputError(f"Secret {name}", f"is not part of {platform.name}{did_you_mean(name, declared)}")
+    if call.given.get("json"):
+        entries = [
+            dict(zip(("name", "key", "component", "origin", "created"), row, strict=True)) for row in rows
+        ]
+        _say_json({"schema": SCHEMA, "type": "secrets", "secrets": entries})
+        return
+    _say(table(("SECRET", "KEY", "COMPONENT", "ORIGIN", "CREATED"), rows))
+
+
+def history(call: Call) -> None:
+    """The last runs."""
+    prepared = prepare(call)
+    sight = _look(prepared)
+    runs = sight.inventory.runs if sight.inventory else ()
+    if call.given.get("json"):
+        _say_json({"schema": SCHEMA, "type": "history", "runs": [vars(r) for r in runs]})
+        return
+    rows = [(r.started, r.verb, r.outcome, f"{r.seconds:.1f} s") for r in runs]
+    _say(table(("STARTED", "VERB", "OUTCOME", "TOOK"), rows) if rows else "No run is remembered.")
+
+
+def _look(prepared: Prepared) -> Sight:
+    from allup.run.seeing import Sight
+
+    return Sight(prepared.session, prepared.platform, kinds_of(prepared))
+
+
+def _component(prepared: Prepared) -> str:
+    wanted = prepared.call.given.get("component") or ""
+    if wanted:
+        prepared.platform.component(wanted)
+    return str(wanted)
+
+
+def _known_component(prepared: Prepared, sight: Sight, name: str) -> None:
+    known = sight.graph().order()
+    if name not in known:
+        raise InputError(
+            f"component {name!r}",
+            f"is not part of {prepared.platform.name}{did_you_mean(name, known)}",
+            next_step=f"Its components are {', '.join(known)}",
+        )
+
+
+def _ref_json(ref: ObjectRef) -> dict[str, str]:
+    return {"group": ref.group, "kind": ref.kind, "namespace": ref.namespace, "name": ref.name}
+
+
+def _json_value(value: Any) -> Any:
+    return value if value is None or isinstance(value, bool | int | float) else str(value)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+def _say_json(value: dict[str, Any]) -> None:
+    _say(json.dumps(value, default=str, ensure_ascii=False))
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

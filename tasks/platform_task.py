@@ -1,0 +1,96 @@
+"""An Invoke task whose flags come from data: the fixed flags of its verb and the platform's settings."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+from invoke.parser import Argument
+from invoke.tasks import Task
+
+from allup.model.settings import SettingSpec, setting_specs
+from tasks.edge import edge
+from tasks.flags import FIXED, Flag
+from tasks.verbs import Call, Verb
+
+if TYPE_CHECKING:
+    from tasks.platforms import PlatformFolder
+
+
+class PlatformTask(Task[Any]):
+    """One verb of one platform.
+
+    Invoke builds the arguments of every task for ``--list``, which is most of its time; so a task shows its
+    flags only when its name is on the command line.
+    """
+
+    def __init__(self, platform: PlatformFolder, verb: Verb) -> None:
+        self._platform = platform
+        self._verb = verb
+
+        @edge
+        def body(c: Context, **given: Any) -> None:
+            verb.run(Call(context=c, platform=platform, verb=verb, given=given))
+
+        example = verb.example.replace("P.", f"{platform.collection}.")
+        body.__doc__ = f"{verb.help}\n\nExample: inv {example}"
+        super().__init__(body, name=verb.name, aliases=verb.aliases, positional=(), auto_shortflags=False)
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
+        """The flags, when anybody could see them."""
+        if not self._asked_for():
+            return []
+        arguments = [_positional(name) for name in self._verb.positional]
+        arguments += [_fixed(FIXED[name]) for name in self._verb.flags]
+        if self._verb.settings:
+            for spec in setting_specs(self._platform.settings):
+                arguments += _setting(spec)
+        return arguments
+
+    def _asked_for(self) -> bool:
+        names = (self._verb.name, *self._verb.aliases)
+        return any(f"{self._platform.collection}.{name}" in sys.argv for name in names)
+
+
+def _positional(name: str) -> Argument:
+    return Argument(name=name, positional=True, help="one of the platform's components")
+
+
+def _fixed(flag: Flag) -> Argument:
+    kind = {"switch": bool, "text": str, "many": list}[flag.kind]
+    return Argument(
+        names=(flag.name.replace("_", "-"),),
+        attr_name=flag.name,
+        kind=kind,
+        default=None,
+        help=flag.help,
+    )
+
+
+def _setting(spec: SettingSpec) -> Iterable[Argument]:
+    dashed = spec.name.replace("_", "-")
+    shown = _help(spec)
+    if spec.kind is bool:
+        yield Argument(names=(dashed,), attr_name=spec.name, kind=bool, default=None, help=shown)
+        yield Argument(
+            names=(f"no-{dashed}",),
+            attr_name=f"no_{spec.name}",
+            kind=bool,
+            default=None,
+            help=f"the opposite of --{dashed}",
+        )
+        return
+    yield Argument(names=(dashed,), attr_name=spec.name, kind=str, default=None, help=shown)
+
+
+def _help(spec: SettingSpec) -> str:
+    kind = {bool: "", int: "whole number", float: "number", str: ""}.get(spec.kind, "quantity such as 512Mi")
+    facts = [kind] if kind else []
+    if spec.choices:
+        facts.append("one of " + ", ".join(spec.choices))
+    facts.append(f"default {spec.default!s}" if spec.default not in (None, "") else "default: none")
+    if spec.env:
+        facts.append(f"variable {spec.env}")
+    return f"{spec.help} ({'; '.join(facts)})"

@@ -1,0 +1,88 @@
+"""Verbs that run: up, down, wait."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from allup.report.choose import reporter
+from invoke.exceptions import Exit
+
+from allup.run.progress import Reporter, RunFinished
+from tasks.looking import show_plan
+from tasks.preparing import Prepared, prepare
+from tasks.verbs import Call
+
+UP_TIMEOUT, DOWN_TIMEOUT = 900.0, 600.0
+
+
+def up(call: Call) -> None:
+    """all-up, and the up of one component."""
+    from allup.run.up import Up
+
+    prepared = prepare(call)
+    options = prepared.options(UP_TIMEOUT)
+    if call.given.get("dry_run"):
+        show_plan(prepared, options)
+        return
+    loaded = prepared.loaded
+    session = prepared.session
+    with _report(prepared) as report:
+        finished = Up(session, loaded, options, report, prepared.given).run()
+    _leave(finished)
+
+
+def down(call: Call) -> None:
+    """all-down, and the down of one component."""
+    from allup.run.down import Down
+    from tasks.looking import kinds_of
+    from tasks.questions import confirm
+
+    prepared = prepare(call)
+    options = prepared.options(DOWN_TIMEOUT)
+    session = prepared.session
+    if options.purge and not session.sandbox:
+        what = call.verb.component or prepared.platform.instance
+        confirm(f"Purge {what} on {session.context}: its data is lost.", call.given.get("yes"))
+    with _report(prepared) as report:
+        finished = Down(session, prepared.platform, kinds_of(prepared), options, report).run()
+    _leave(finished)
+
+
+def wait(call: Call) -> None:
+    """Waits for what is there."""
+    from allup.run.awaiting import Await
+
+    prepared = prepare(call)
+    options = prepared.options(UP_TIMEOUT)
+    component = call.given.get("component")
+    with _report(prepared) as report:
+        finished = Await(prepared.session, prepared.platform, component or "", options, report).run()
+    _leave(finished)
+
+
+def _report(prepared: Prepared) -> AbstractContextManager[Reporter]:
+    given = prepared.call.given
+    clock = prepared.session.clock
+    junit = given.get("junit")
+    return reporter(
+        out=sys.stdout,
+        err=sys.stderr,
+        environ=os.environ,
+        is_terminal=sys.stdout.isatty(),
+        json=bool(given.get("json")),
+        junit=Path(junit) if junit else None,
+        mask=prepared.redactor.mask,
+        now=clock.monotonic,
+        wall=clock.now,
+        collection=prepared.call.platform.collection,
+    )
+
+
+def _leave(finished: RunFinished) -> None:
+    """The exit code of a run; the report has said the rest."""
+    code = {"done": 0, "failed": 1, "stuck": 4}.get(finished.outcome, 1)
+    if code:
+        raise Exit(code=code)

@@ -1,0 +1,77 @@
+"""From flags, the stored choice and the sandboxes to a session with the cluster that is meant."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from allup.target import SandboxAddress, Target, read_choice, resolve, write_choice
+from tasks.checkout import CHECKOUT
+
+if TYPE_CHECKING:
+    from allup.redaction import Redactor
+
+    from allup.run.session import Session
+
+
+def target(given: Mapping[str, Any], allowed: Sequence[str]) -> Target:
+    """The cluster that is meant."""
+    return resolve(
+        context=given.get("context"),
+        kubeconfig=given.get("kubeconfig"),
+        environ=os.environ,
+        stored=read_choice(choice_file()),
+        sandboxes=sandboxes(),
+        allowed=allowed,
+        contexts=_contexts,
+    )
+
+
+def open_target(found: Target, redactor: Redactor) -> Session:
+    """A session with it."""
+    from allup.run.session import open_session
+
+    return open_session(
+        found.kubeconfig,
+        found.context,
+        redactor=redactor,
+        sandbox=bool(found.sandbox),
+        expected_fingerprint=found.fingerprint,
+    )
+
+
+def choose(found: Target) -> Target:
+    """Stores *found* with its fingerprint for this checkout."""
+    from dataclasses import replace
+
+    from allup.redaction import Redactor
+
+    session = open_target(replace(found, fingerprint=""), Redactor())
+    chosen = replace(found, fingerprint=session.fingerprint)
+    write_choice(choice_file(), chosen)
+    return chosen
+
+
+def sandboxes() -> Sequence[SandboxAddress]:
+    """The sandboxes of this checkout."""
+    from allup.sandbox import Sandboxes
+
+    return [
+        SandboxAddress(s.name, s.context, str(s.kubeconfig), s.running)
+        for s in Sandboxes(CHECKOUT, os.environ).list()
+    ]
+
+
+def choice_file() -> Path:
+    """Where the chosen cluster is remembered."""
+    from allup.sandbox.paths import state_home
+
+    return state_home(os.environ, CHECKOUT) / "choice.json"
+
+
+def _contexts(kubeconfig: str) -> Sequence[str]:
+    from allup.cluster.connect import contexts
+
+    return contexts(kubeconfig)
