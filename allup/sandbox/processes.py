@@ -202,4 +202,4 @@ def last_words(log: Path, count: int = 3) -> str:
     except OSError:
         return ""
     telling = [line for line in lines if _ERROR.match(line)] or lines
-    return "\n".join(line[:400] for line in telling[-count:])
+    return "\n".join(line.split(',"stacktrace"')[0][:240] for line in telling[-count:])
