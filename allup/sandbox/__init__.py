@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from allup.sandbox.progress import Progress, Step, progress_to, silent
-from allup.sandbox.sandboxes import DEFAULT_NAME, DEFAULT_NODES, Sandboxes
-from allup.sandbox.status import ProcessStatus, SandboxStatus
+from allup.sandbox.sandboxes import DEFAULT_NAME, Sandboxes
+from allup.sandbox.status import DEFAULT_NODES, ProcessStatus, SandboxStatus
 
 if TYPE_CHECKING:
     from pathlib import Path

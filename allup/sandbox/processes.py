@@ -47,8 +47,10 @@ def start_mark(pid: int) -> str | None:
             return None
         # The second field is the program's name in brackets, which may itself hold spaces and brackets.
         fields = stat.rpartition(")")[2].split()
-        state, started = fields[0], fields[19]
-        return None if state in "ZX" else f"{_boot()}:{started}"
+        state, threads, started = fields[0], int(fields[17]), fields[19]
+        # Its first thread is a zombie while others may still hold its files and ports.
+        ended = state == "X" or (state == "Z" and threads <= 1)
+        return None if ended else f"{_boot()}:{started}"
     return _start_mark_by_ps(pid)
 
 
@@ -200,4 +202,4 @@ def last_words(log: Path, count: int = 3) -> str:
     except OSError:
         return ""
     telling = [line for line in lines if _ERROR.match(line)] or lines
-    return "\n".join(line[:400] for line in telling[-count:])
+    return "\n".join(line.split(',"stacktrace"')[0][:240] for line in telling[-count:])

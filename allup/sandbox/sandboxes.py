@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from allup.sandbox.startup import Startup
 
 DEFAULT_NAME = "sandbox"
-DEFAULT_NODES = 2
 _MOST_NODES = 200
 
 
@@ -54,6 +54,8 @@ class Sandboxes:
         """
         from allup.sandbox import build, startup
 
+        if sys.platform == "win32":
+            raise ClusterError("the sandbox", "does not run on Windows itself", next_step="Work inside WSL2")
         folder = self._state(name)
         if nodes is not None and not 1 <= nodes <= _MOST_NODES:
             raise InputError("--nodes", f"{nodes} is not possible; a sandbox has 1 to {_MOST_NODES} nodes")

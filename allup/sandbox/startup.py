@@ -17,7 +17,7 @@ from allup.sandbox.kubeconfigs import kubeconfig
 from allup.sandbox.names import APISERVER, CONTROLLER_MANAGER, ETCD, KWOK, PORTS, PROGRAMS, SCHEDULER
 from allup.sandbox.paths import StateFolder, write_private
 from allup.sandbox.progress import Progress, Step
-from allup.sandbox.status import Record, context_name
+from allup.sandbox.status import DEFAULT_NODES, Record, context_name
 
 _LIMIT = 120.0
 _TRIES = 3
@@ -41,9 +41,17 @@ class Startup:
         self._clock = clock
         self._progress = progress
         self._began = clock.monotonic()
+        self._launched: list[processes.Owned] = []
 
     def run(self, node_count: int | None, extra_stages: Sequence[Path] | None) -> bool:
-        """Bring it up; whether anything had to be started."""
+        """Bring it up; whether anything had to be started. A run that fails ends what it started."""
+        try:
+            return self._run(node_count, extra_stages)
+        except BaseException:
+            self._end(self._launched)
+            raise
+
+    def _run(self, node_count: int | None, extra_stages: Sequence[Path] | None) -> bool:
         folder, before = self._folder, Record.read(self._folder.record)
         folder.make()
         if extra_stages is not None:
@@ -58,7 +66,7 @@ class Startup:
             created=before.created
             if before
             else datetime.datetime.now(datetime.UTC).isoformat("T", "seconds"),
-            nodes=node_count or (before.nodes if before else 2),
+            nodes=node_count or (before.nodes if before else DEFAULT_NODES),
             tools=self._tools.digest,
             ports=before.ports if before else {},
         )
@@ -133,12 +141,14 @@ class Startup:
             log = self._folder.logs / f"{name}.log"
             if log.exists():
                 os.replace(log, log.with_suffix(".log.1"))
-            processes.start(
-                programs[name],
-                records=self._folder.processes,
-                logs=self._folder.logs,
-                # Nothing of the caller's: no proxy, no ~/.kwok, no setting of Go's can change how it runs.
-                environ={"HOME": str(self._folder.root), "PATH": "/usr/bin:/bin"},
+            self._launched.append(
+                processes.start(
+                    programs[name],
+                    records=self._folder.processes,
+                    logs=self._folder.logs,
+                    # Nothing of the caller's: no proxy, no ~/.kwok, no setting of Go's changes how it runs.
+                    environ={"HOME": str(self._folder.root), "PATH": "/usr/bin:/bin"},
+                )
             )
 
     def _wait(self, what: str, needed: Sequence[str], ask: Callable[[], bool]) -> None:
@@ -162,14 +172,18 @@ class Startup:
         log = self._folder.logs / f"{program}.log"
         said = processes.last_words(log)
         kind = PortTaken if "address already in use" in said else ClusterError
+        remedy = (
+            "Run inv cluster.up again; if it fails the same way, inv cluster.delete "
+            f"--name {self._name} gives a fresh start"
+        )
         if "no space left on device" in said:
             fact = f"{fact}, because the disk is full"
+            remedy = f"Make room for {self._folder.root}, then run inv cluster.up again"
         return kind(
             f"sandbox {self._name}, {program}",
             fact,
             evidence=f"The last lines of {log} are:\n{said}\n" if said else "",
-            next_step="Run inv cluster.up again; if it fails the same way, inv cluster.delete "
-            f"--name {self._name} gives a fresh start",
+            next_step=remedy,
         )
 
     def _write_kubeconfigs(self, chosen: Mapping[str, int]) -> None:

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+DEFAULT_NODES = 2
+
 
 def context_name(name: str) -> str:
     """The kubeconfig context of sandbox *name*."""

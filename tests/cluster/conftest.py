@@ -1,0 +1,36 @@
+"""One sandbox for every test that needs a cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from allup.sandbox import Sandboxes, SandboxStatus
+from allup.sandbox.paths import cache_home
+
+# Tests that watch for a pod that goes wrong label it ``allup-fault: <one of these stages' values>``.
+STAGES = Path(__file__).parent / "stages"
+
+
+@pytest.fixture(scope="session")
+def sandbox_environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """This machine's environment with a state folder of the tests' own; built tools are the user's."""
+    # Named in full, because other fixtures may give HOME and the XDG variables other values.
+    cache = cache_home(os.environ).parent
+    state = tmp_path_factory.mktemp("state")
+    return {**os.environ, "XDG_STATE_HOME": str(state), "XDG_CACHE_HOME": str(cache)}
+
+
+@pytest.fixture(scope="session")
+def sandbox(
+    sandbox_environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SandboxStatus]:
+    """A running sandbox with two nodes and the fault stages of this folder, deleted at the end."""
+    sandboxes = Sandboxes(tmp_path_factory.mktemp("checkout"), sandbox_environ)
+    try:
+        yield sandboxes.up("tests", extra_stages=sorted(STAGES.glob("*.yaml")))
+    finally:
+        sandboxes.delete("tests")
