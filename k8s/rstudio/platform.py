@@ -51,7 +51,16 @@ SEED_USERS = (
 )
 PRIMARY_GROUP = 500
 LICENSE_EVALUATION = "EVALUATION-ONLY-NOT-A-LICENSE"
+JOE = f"{SEED_USERS[0][2]}:{PRIMARY_GROUP}"  # as passwd and stat print his ids
 SESSIONS = "app.kubernetes.io/managed-by=launcher"  # the launcher puts it on each session's Job and Service
+
+KNOWS_JOE = "the users of the directory are known"
+# As root over NFS, from where the homes are used: fails on a dead server, a full or read-only disk, and
+# under root squash, which would leave every new home owned by nobody.
+WRITE_PROBE = (
+    'f="/home/.write-check-$HOSTNAME-$$"; trap \'rm -f "$f"\' EXIT; echo "$$" > "$f"; sync "$f"; '
+    f'test "$(cat "$f")" = "$$"; chown {JOE} "$f"; stat -c %u:%g "$f"'
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,7 +244,7 @@ def platform(s: Settings) -> Platform:
                         *("LDAPTLS_REQCERT=demand", "ldapsearch", "-x", "-ZZ", "-LLL"),
                         *("-H", "ldap://openldap:389", "-D", f"cn=readonly,{base_dn}"),
                         *("-y", "/run/ldap-passwords/readonly", "-b", base_dn, "uid=joe", "uidNumber"),
-                        expect="uidNumber: 10001",
+                        expect=f"uidNumber: {SEED_USERS[0][2]}",
                         name="a search for joe over StartTLS",
                     )
                 ],
@@ -275,7 +284,7 @@ def platform(s: Settings) -> Platform:
                 ],
                 checks=[
                     tcp(f"svc/launcher:{s.launcher_port}"),
-                    command("deploy/launcher", "getent", "passwd", "joe", expect=":10001:500:", name=_KNOWS),
+                    command("deploy/launcher", "getent", "passwd", "joe", expect=f":{JOE}:", name=KNOWS_JOE),
                 ],
             ),
             Component(
@@ -300,10 +309,13 @@ def platform(s: Settings) -> Platform:
                         expect='test("license-allow-product-usage: *1")',
                         name="the health page answers and the licence allows use",
                     ),
-                    command("deploy/rsp", "getent", "passwd", "joe", expect=":10001:500:", name=_KNOWS),
+                    command("deploy/rsp", "getent", "passwd", "joe", expect=f":{JOE}:", name=KNOWS_JOE),
                     command(
-                        *("deploy/rsp", "sh", "-ec", _WRITE_PROBE),
-                        expect=f"10001:{PRIMARY_GROUP}",
+                        "deploy/rsp",
+                        "sh",
+                        "-ec",
+                        WRITE_PROBE,
+                        expect=JOE,
                         name="homes can be written and given to their users",
                     ),
                 ],
@@ -312,15 +324,6 @@ def platform(s: Settings) -> Platform:
             ),
         ],
     )
-
-
-_KNOWS = "the users of the directory are known"
-# As root over NFS, from where the homes are used: fails on a dead server, a full or read-only disk, and
-# under root squash, which would leave every new home owned by nobody.
-_WRITE_PROBE = (
-    'f="/home/.write-check-$HOSTNAME-$$"; trap \'rm -f "$f"\' EXIT; echo "$$" > "$f"; sync "$f"; '
-    'test "$(cat "$f")" = "$$"; chown 10001:500 "$f"; stat -c %u:%g "$f"'
-)
 
 
 def _values(s: Settings, instance: str, namespace: str, base_dn: str) -> Mapping[str, Any]:
