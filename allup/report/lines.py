@@ -8,7 +8,7 @@ from typing import TextIO
 from allup.report import github
 from allup.report.part import Part
 from allup.report.state import BROKEN, RunView
-from allup.report.summary import Closing, Problem, closing, done, facts
+from allup.report.summary import Closing, closing, done, facts, in_full
 from allup.report.text import count, duration, one_line, plain, stopwatch
 from allup.run.progress import (
     Action,
@@ -28,11 +28,12 @@ _NOT_LISTED = (Action.UNCHANGED, Action.MISSING)
 
 
 class LineReport(Part):
-    """Writes to *stream*. When nothing was said for 15 s, the next progress or ``tick`` makes it name what is
+    r"""Writes to *stream*. When nothing was said for 15 s, the next progress or ``tick`` makes it name what is
     still waited for; *now* is the clock of ``progress.at``.
 
-    With *annotate* (GitHub Actions) a component's lines are held back until it is done and then written as one
-    fold, since folds cannot interleave, and problems and warnings become annotations.
+    With *annotate* (GitHub Actions) a component's lines are held back until it is done and then written as
+    one fold, since folds cannot interleave, and problems and warnings become annotations. Characters that the
+    stream's encoding lacks are written as ``\u2192``.
     """
 
     def __init__(self, stream: TextIO, *, now: Callable[[], float], annotate: bool = False) -> None:
@@ -171,39 +172,26 @@ class LineReport(Part):
         return f"{stopwatch(self._view.since_start(at))} {text}"
 
     def _write(self, *lines: str) -> None:
-        for line in lines:
-            text = plain(line).replace("\n", " ")
-            self._stream.write((github.inert(text) if self._annotate else text) + "\n")
-        self._stream.flush()
+        texts = [plain(line).replace("\n", " ") for line in lines]
+        self._put(*([github.inert(text) for text in texts] if self._annotate else texts))
         self._last_word = self._now()
 
     def _command(self, *commands: str) -> None:
-        self._stream.writelines(f"{command}\n" for command in commands)
+        self._put(*commands)
+
+    def _put(self, *lines: str) -> None:
+        encoding = self._stream.encoding or "utf-8"  # None on a StringIO
+        for line in lines:
+            self._stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
         self._stream.flush()
 
 
 def blocks(end: Closing) -> Iterator[list[str]]:
     """The lines of each problem, then the table of what was kept."""
     for problem in end.problems:
-        yield list(_problem_lines(problem))
+        yield in_full(problem).splitlines()
     if end.kept:
         from allup.report.tables import table
 
         rows = table((), [(ref, reason) for ref, reason in end.kept])
         yield [f"Kept {len(end.kept)}:", *(f"  {row}" for row in rows.splitlines())]
-
-
-def _problem_lines(problem: Problem) -> Iterator[str]:
-    yield problem.title
-    for line in problem.message.splitlines():
-        yield f"  {line}"
-    for finding in problem.findings:
-        yield f"  {finding.ref}"
-        for line in finding.message.splitlines():
-            yield f"    {line}"
-        for label, text in facts(finding):
-            first, *rest = text.splitlines() or [""]
-            bar = "| " if label in ("log", "") else ""
-            yield f"    {label:<10}  {bar}{first}"
-            for line in rest:
-                yield f"    {'':<10}  {bar}{line}"

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from allup.report.part import Part
 from allup.report.state import BROKEN, MOVING, ComponentView, RunView
-from allup.report.summary import Closing, Problem, closing, done, facts
+from allup.report.summary import Closing, Problem, closing, done, facts, heading
 from allup.report.text import duration, one_line, plain, stopwatch, whole_seconds
 from allup.run.progress import Note, Phase, Progress, RunFinished
 
@@ -40,7 +40,6 @@ SYMBOLS = "".join(symbol for symbol, _ in _LOOKS.values()) + "…"
 _URGENCY = (*BROKEN, *MOVING, Phase.PENDING, Phase.SKIPPED, Phase.READY, Phase.GONE, Phase.DISABLED)
 _NOTES_WHILE_RUNNING = 2
 _WIDEST = 100  # a figure at the far edge of a wide terminal is no longer read with its row
-_WIDEST_NAME = 24
 _WIDEST_STATE = 2 + len("applying")  # so that the columns stay where they are while states change
 
 
@@ -93,6 +92,7 @@ class LiveReport(Part):
         with self._lock:
             notes = self._view.notes[-_NOTES_WHILE_RUNNING:] if height >= 10 else []
             head = [self._headline(width), *(_quiet(note.text) for note in notes)]
+            head += [Text("")] if height >= 10 else []
             return Group(*head, self._table(width, room=max(height - len(head) - 1, 1)))
 
     def _start(self) -> None:
@@ -127,6 +127,7 @@ class LiveReport(Part):
                 self._print(Text(note.text))
         if self._view.components:
             self._print(self._headline(self._console.width))
+            self._print(Text(""))
             self._print(self._table(self._console.width, whole=True))
             self._print(Text(""))
         for problem in end.problems:
@@ -201,7 +202,7 @@ class LiveReport(Part):
 def _aligned(heads: list[str], rows: list[list[Text]], width: int) -> Table:
     """The rows set to *width*: the message has what the other columns leave, and is cut there."""
     widths = [max(cell_len(head), *(row[i].cell_len for row in rows)) for i, head in enumerate(heads)]
-    widths[0] = min(widths[0], _WIDEST_NAME)
+    widths[0] = min(widths[0], max(width // 4, len(heads[0])))
     widths[1] = max(widths[1], _WIDEST_STATE)
     widths[2] = max(width - sum(widths) + widths[2] - 2 * (len(heads) - 1), 4)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), collapse_padding=True, header_style="dim")
@@ -255,9 +256,10 @@ def _more(rest: list[ComponentView]) -> str:
 
 
 def _problem(problem: Problem) -> RenderableType:
-    parts: list[RenderableType] = [Text(problem.title, "bold red")]
-    if problem.message:
-        parts.append(_indented(2, Text(problem.message)))
+    title, message = heading(problem)
+    parts: list[RenderableType] = [Text(title, "bold red")]
+    if message:
+        parts.append(_indented(2, Text(message)))
     for finding in problem.findings:
         parts.append(_indented(2, Text(str(finding.ref), "bold")))
         parts.append(_indented(4, Text(finding.message)))

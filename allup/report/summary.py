@@ -6,6 +6,7 @@ The live table and the plain lines say the same; they differ in how they set it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from allup.report.state import BROKEN, MOVING, ComponentView, RunView
@@ -21,6 +22,7 @@ _CHANGES = (Action.CREATED, Action.CHANGED, Action.REPLACED, Action.PRUNED, Acti
 class Problem:
     """A component that did not get where it should, or a check that failed, with all that is known."""
 
+    component: str
     title: str
     message: str
     findings: tuple[Finding, ...]
@@ -57,8 +59,35 @@ def problems(view: RunView) -> tuple[Problem, ...]:
         said += [f"{check.check}: {check.detail or 'failed'}" for check in failed_checks]
         told = {finding.message for finding in component.findings}
         message = "\n".join(text for text in said if text not in told)
-        found.append(Problem(_title(component), message, component.findings))
+        found.append(Problem(component.name, _title(component), message, component.findings))
     return tuple(found)
+
+
+def heading(problem: Problem) -> tuple[str, str]:
+    """The first line of a problem, and its message when that has lines of its own."""
+    if "\n" in problem.message or not problem.message:
+        return problem.title, problem.message
+    return f"{problem.title}: {problem.message}", ""
+
+
+def in_full(problem: Problem) -> str:
+    """Everything about a problem as plain text, for a file."""
+    return "\n".join(_in_full(problem))
+
+
+def _in_full(problem: Problem) -> Iterator[str]:
+    title, message = heading(problem)
+    yield title
+    for line in message.splitlines():
+        yield f"  {line}"
+    for finding in problem.findings:
+        yield f"  {finding.ref}"
+        for line in finding.message.splitlines():
+            yield f"    {line}"
+        for label, text in facts(finding):
+            bar = "| " if label in ("log", "") else ""
+            for i, line in enumerate(text.splitlines()):
+                yield f"    {'' if i else label:<10}  {bar}{line}"
 
 
 def facts(finding: Finding) -> tuple[tuple[str, str], ...]:
@@ -131,7 +160,7 @@ def _not_done(view: RunView) -> str:
 
 def _interrupted(view: RunView) -> str:
     settled = Phase.GONE if view.verb == "down" else Phase.READY
-    parts = []
+    parts: list[str] = []
     for label, phases in (
         (str(settled), (settled,)),
         ("half done", MOVING),
@@ -149,7 +178,7 @@ def _interrupted(view: RunView) -> str:
 
 
 def _checks(view: RunView) -> str:
-    parts = []
+    parts: list[str] = []
     for outcome in CheckOutcome:
         checks = view.checks(outcome)
         if not checks:

@@ -38,7 +38,9 @@ def table(
     if colour:
         cells = [[_coloured(cell) for cell in row] for row in cells]
     align = ["right" if header in right else "left" for header in headers]
-    text = tabulate(cells, headers, tablefmt="plain", disable_numparse=True, colalign=align if cells else None)
+    text = tabulate(
+        cells, headers, tablefmt="plain", disable_numparse=True, colalign=align if cells else None
+    )
     return "\n".join(line.rstrip() for line in text.splitlines())
 
 
