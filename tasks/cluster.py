@@ -40,6 +40,7 @@ def up(c: Context, name: str = "sandbox", nodes: str | None = None) -> None:
     began = time.monotonic()
     with _progress() as progress:
         status = _sandboxes().up(name, nodes=_number("--nodes", nodes), progress=progress)
+    _renew_choice(name)
     _say(_up_text(status, time.monotonic() - began))
 
 
@@ -91,14 +92,53 @@ def list_(c: Context) -> None:
     )
 
 
-@task(auto_shortflags=False, help={"name": _NAME})
+@task(auto_shortflags=False, help={"name": "a sandbox; without it, the cluster that is chosen"})
 @edge
-def kubeconfig(c: Context, name: str = "sandbox") -> None:
-    """Print the path of the sandbox's kubeconfig, and nothing else.
+def kubeconfig(c: Context, name: str | None = None) -> None:
+    """Print the path of the chosen cluster's kubeconfig, and nothing else.
 
     Example: export KUBECONFIG=$(inv cluster.kubeconfig)
     """
-    _say(str(_sandboxes().kubeconfig(name)))
+    if name is not None:
+        _say(str(_sandboxes().kubeconfig(name)))
+        return
+    from tasks import where
+
+    _say(where.target({}, where.allowed()).kubeconfig)
+
+
+@task(
+    auto_shortflags=False,
+    positional=["name"],
+    help={
+        "name": "a context of the kubeconfig, or a sandbox",
+        "kubeconfig": "the kubeconfig that has it (default: KUBECONFIG, ~/.kube/config)",
+        "forget": "no cluster is chosen any more",
+    },
+)
+@edge
+def use(c: Context, name: str = "", kubeconfig: str | None = None, forget: bool = False) -> None:
+    """Choose the cluster that every task of this checkout goes to, until another is chosen.
+
+    Its fingerprint is stored with it: another cluster of the same name is refused.
+
+    Example: inv cluster.use allup-sandbox
+    """
+    from allup.errors import InputError
+    from tasks import where
+
+    if forget:
+        where.choice_file().unlink(missing_ok=True)
+        _say("No cluster is chosen.")
+        return
+    if not name:
+        raise InputError(
+            "cluster.use", "which one?", next_step="Name a context; inv cluster.list lists sandboxes"
+        )
+    known = {s.name: s.context for s in where.sandboxes()}
+    found = where.target({"context": known.get(name, name), "kubeconfig": kubeconfig}, where.allowed())
+    chosen = where.choose(found)
+    _say(f"{chosen.context} is the cluster of this checkout now.")
 
 
 @task(auto_shortflags=False)
@@ -128,6 +168,15 @@ def doctor(c: Context) -> None:
     _say(_table(("", "WHAT", "FOUND", "DO"), [(f.state, f.name, f.fact, f.remedy) for f in findings]))
     if any(finding.state == "fail" for finding in findings):
         raise Exit(code=1)
+
+
+def _renew_choice(name: str) -> None:
+    """A sandbox that was deleted and made anew is another cluster; the choice of our own is renewed."""
+    from tasks import where
+
+    stored = where.stored()
+    if stored is not None and stored.sandbox == name:
+        where.choose(where.target({"context": stored.context}, ()))
 
 
 def _sandboxes() -> Sandboxes:
@@ -202,6 +251,5 @@ def _say(text: str) -> None:
 
 
 ns = Collection("cluster")
-# `use`, which stores the cluster that is meant, belongs here too.
-for member in (up, down, delete, status, list_, kubeconfig, build, doctor):
+for member in (up, down, delete, status, list_, use, kubeconfig, build, doctor):
     ns.add_task(member)

@@ -9,12 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from allup.report.tables import table
-
 from allup import AllupError, InputError
 from allup.errors import Differences, did_you_mean
 from allup.loading import dependencies
 from allup.refs import GroupKind, ObjectRef
+from allup.report.tables import table
 from allup.run.options import RunOptions
 from tasks.preparing import Prepared, names, prepare, seconds
 from tasks.verbs import Call

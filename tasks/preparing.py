@@ -10,16 +10,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from allup.redaction import Redactor
-from allup.settings import ResolvedSettings, SettingsFile, check_known, read_settings_file, resolve
+from allup.settings import ResolvedSettings, SettingsFile, check_known, resolve
 
 from allup import InputError, Platform
 from allup.loading import LoadedPlatform, load
 from allup.model.settings import setting_specs
+from allup.redaction import Redactor
 from allup.run.options import RunOptions
 from allup.run.secretsource import Given
 from tasks import where
-from tasks.checkout import CHECKOUT
 from tasks.verbs import Call
 
 if TYPE_CHECKING:
@@ -64,15 +63,7 @@ class Prepared:
     @cached_property
     def files(self) -> Sequence[SettingsFile]:
         """``-f FILE``, the project's invoke.yaml, the user's."""
-        asked = _runtime_file(self.call)
-        found = [read_settings_file(asked, str(asked))] if asked else []
-        project = CHECKOUT / "invoke.yaml"
-        user = Path("~/.invoke.yaml").expanduser()
-        return [
-            *found,
-            read_settings_file(project, "invoke.yaml"),
-            read_settings_file(user, "~/.invoke.yaml"),
-        ]
+        return where.settings_files(_runtime_file(self.call))
 
     @cached_property
     def platform(self) -> Platform:
@@ -82,6 +73,7 @@ class Prepared:
             built,
             instance=built.instance or self.settings.values.instance,
             namespace=built.namespace or self.settings.values.namespace,
+            collection=self.call.platform.collection,
         )
 
     @cached_property

@@ -7,9 +7,9 @@ import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from allup.report.choose import reporter
 from invoke.exceptions import Exit
 
+from allup.report.choose import reporter
 from allup.run.progress import Reporter, RunFinished
 from tasks.looking import show_plan
 from tasks.preparing import Prepared, prepare
@@ -68,16 +68,14 @@ def _report(prepared: Prepared) -> AbstractContextManager[Reporter]:
     clock = prepared.session.clock
     junit = given.get("junit")
     return reporter(
-        out=sys.stdout,
-        err=sys.stderr,
+        sys.stdout,
+        sys.stderr,
         environ=os.environ,
-        is_terminal=sys.stdout.isatty(),
         json=bool(given.get("json")),
         junit=Path(junit) if junit else None,
         mask=prepared.redactor.mask,
         now=clock.monotonic,
         wall=clock.now,
-        collection=prepared.call.platform.collection,
     )
 
 

@@ -11,8 +11,9 @@ from allup.target import SandboxAddress, Target, read_choice, resolve, write_cho
 from tasks.checkout import CHECKOUT
 
 if TYPE_CHECKING:
-    from allup.redaction import Redactor
+    from allup.settings import SettingsFile
 
+    from allup.redaction import Redactor
     from allup.run.session import Session
 
 
@@ -22,7 +23,7 @@ def target(given: Mapping[str, Any], allowed: Sequence[str]) -> Target:
         context=given.get("context"),
         kubeconfig=given.get("kubeconfig"),
         environ=os.environ,
-        stored=read_choice(choice_file()),
+        stored=stored(),
         sandboxes=sandboxes(),
         allowed=allowed,
         contexts=_contexts,
@@ -54,6 +55,25 @@ def choose(found: Target) -> Target:
     return chosen
 
 
+def stored() -> Target | None:
+    """What ``cluster.use`` chose."""
+    return read_choice(choice_file())
+
+
+def allowed() -> Sequence[str]:
+    """The contexts that the settings files allow by name."""
+    return [name for file in settings_files() for name in file.contexts]
+
+
+def settings_files(asked: Path | None = None) -> Sequence[SettingsFile]:
+    """``-f FILE`` when *asked*, the project's invoke.yaml, the user's."""
+    from allup.settings import read_settings_file
+
+    found = [read_settings_file(asked, str(asked))] if asked else []
+    project, user = CHECKOUT / "invoke.yaml", Path("~/.invoke.yaml").expanduser()
+    return [*found, read_settings_file(project, "invoke.yaml"), read_settings_file(user, "~/.invoke.yaml")]
+
+
 def sandboxes() -> Sequence[SandboxAddress]:
     """The sandboxes of this checkout."""
     from allup.sandbox import Sandboxes
@@ -66,9 +86,9 @@ def sandboxes() -> Sequence[SandboxAddress]:
 
 def choice_file() -> Path:
     """Where the chosen cluster is remembered."""
-    from allup.sandbox.paths import state_home
+    from allup.sandbox.paths import checkout_key, state_home
 
-    return state_home(os.environ, CHECKOUT) / "choice.json"
+    return state_home(os.environ) / checkout_key(CHECKOUT) / "chosen.json"
 
 
 def _contexts(kubeconfig: str) -> Sequence[str]:

@@ -47,7 +47,7 @@ def connect(
     library_log.addHandler(errors)
     configuration = kubernetes.client.Configuration()
     try:
-        kubernetes.config.load_kube_config(
+        kubernetes.config.load_kube_config(  # type: ignore[no-untyped-call]
             config_file=kubeconfig, context=context, client_configuration=configuration, persist_config=False
         )
     except (kubernetes.config.ConfigException, OSError, ValueError) as error:

@@ -133,7 +133,8 @@ class Component:
 
 @dataclass(frozen=True)
 class Platform:
-    """A whole system. ``values`` are seen by the manifests and templates of every component.
+    """A whole system. ``values`` are seen by the manifests and templates of every component; ``collection``
+    is the group its tasks are in, for messages that name a command.
 
     Raises InputError when a name is wrong, reserved or used twice, or ``after`` names no component.
     """
@@ -143,6 +144,7 @@ class Platform:
     namespace: str = ""
     instance: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
+    collection: str = ""
     pod_security: Literal["privileged", "baseline", "restricted"] = "baseline"
     urls: Sequence[tuple[str, str]] = ()
 

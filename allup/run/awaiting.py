@@ -104,7 +104,7 @@ class Await:
             return False
         except NotReady as not_ready:
             finding = explaining.explain(
-                self._session, self._sight.watches.store, name, not_ready, self._platform.name
+                self._session, self._sight.watches.store, name, not_ready, self._platform.collection
             )
             self._ledger.found(name, finding)
             self._ledger.moved(name, Phase.FAILED, finding.message)

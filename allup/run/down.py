@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from allup.cluster import inventory as inventories
@@ -252,10 +253,8 @@ class Down:
         for batch in (with_pods, [ref for ref in going if ref not in with_pods]):
             ordered = in_delete_order(batch, lambda ref: ref)
             self._pool.map(lambda ref: self._delete(name, ref, going[ref]), ordered)
-            left = leaving.await_gone(
-                lambda batch=tuple(batch): self._still_there(batch, going, leaving),
-                deadline,  # type: ignore[misc]
-            )
+            still_there = partial(self._still_there, tuple(batch), going, leaving)
+            left = leaving.await_gone(still_there, deadline)
             if left:
                 self._stuck(name, left)
                 return False
@@ -300,7 +299,7 @@ class Down:
             )
             self._objects.merge(ref, {"spec": {"replicas": 0}}, manager=labels.FIELD_MANAGER)
             uid = str((self._watches.store.get(ref) or {"metadata": {}})["metadata"].get("uid", ""))
-            leaving.await_gone(lambda uid=uid: self._pods_of(uid, leaving), deadline)  # type: ignore[misc]
+            leaving.await_gone(partial(self._pods_of, uid, leaving), deadline)
 
     def _pods_of(self, uid: str, leaving: Leaving) -> Sequence[ObjectRef]:
         owners = {uid, *(o["metadata"]["uid"] for o in self._watches.store.owned(uid, "ReplicaSet"))}

@@ -132,7 +132,7 @@ class Sight:
                                     self.watches.store,
                                     declared.name if declared else state.name,
                                     not_ready,
-                                    self._platform.name,
+                                    self._platform.collection,
                                 ),
                             )
                         )

@@ -278,7 +278,7 @@ class Up:
             return False
         except NotReady as not_ready:
             finding = explaining.explain(
-                self._session, self._watches.store, name, not_ready, self._platform.name
+                self._session, self._watches.store, name, not_ready, self._platform.collection
             )
             self._ledger.found(name, finding)
             self._ledger.moved(name, Phase.FAILED, finding.message)

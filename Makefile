@@ -1,0 +1,58 @@
+# Thin: everything is an Invoke task (.venv/bin/inv --list). What is here sets the virtual environment up and
+# keeps the names people know.
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+INV := .venv/bin/inv
+INSTALLED := .venv/.installed
+
+.PHONY: help up down test check bench lock clean
+help: ## this list
+	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
+
+up: $(INSTALLED) ## the sandbox, and RStudio on it
+	@$(INV) cluster.up
+	@$(INV) k8s.all-up --context allup-sandbox
+
+down: $(INSTALLED) ## RStudio down; its data, and the sandbox, stay
+	@$(INV) k8s.all-down --context allup-sandbox
+
+test: $(INSTALLED) ## every tier this machine can run
+	@$(INV) cluster.build
+	@.venv/bin/python -m pytest
+
+check: $(INSTALLED) ## format, lint, types, layers
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+bench: $(INSTALLED) ## beside kubectl, in one run
+	@.venv/bin/python -m bench
+
+lock: $(INSTALLED) ## renew the locked requirements
+	@.venv/bin/pip-compile -q --upgrade --generate-hashes --strip-extras --no-header --no-emit-options \
+		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o requirements.txt pyproject.toml
+	@.venv/bin/pip-compile -q --upgrade --generate-hashes --strip-extras --no-header --no-emit-options \
+		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --allow-unsafe --extra dev \
+		-o requirements-dev.txt pyproject.toml
+
+clean: ## remove the virtual environment and caches of this checkout
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# The names of the old Makefile: k8s-setup, k8s-nfs-up, k8s-ldap-all-up, …
+.PHONY: k8s-ldap-all-up k8s-ldap-all-down
+k8s-ldap-all-up: k8s-all-up
+k8s-ldap-all-down: k8s-all-down
+k8s-%: $(INSTALLED)
+	@$(INV) k8s.$*
+
+# inv writes no bytecode, so what it would compile at every start is compiled here.
+$(INSTALLED): requirements-dev.txt
+	@test -n "$(PYTHON)" || { echo "allup needs Python 3.11 or newer: install it, or name it with PYTHON=…"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$(PYTHON) is too old: allup needs Python 3.11 or newer; name one with PYTHON=…"; exit 2; }
+	@echo "Setting up .venv (once; about a minute) …"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@PYTHONDONTWRITEBYTECODE= .venv/bin/python -m compileall -q allup tasks k8s
+	@touch $@
