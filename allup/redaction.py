@@ -126,7 +126,6 @@ def _forms(text: str) -> Iterator[str]:
         yield escaped
         yield from _json_forms(escaped)  # an object quoted inside another's annotation or message
     for plus in (quote, quote_plus):
-        yield plus(raw)
         yield plus(raw, safe="")
         yield plus(raw, safe="/")
 
