@@ -91,7 +91,7 @@ CASES: dict[str, tuple[Json, State, str, str]] = {
         "image-pull",
     ),
     "cri-o: manifest unknown": (
-        _pull(f"reading manifest 1 in docker.io/library/web: {'manifest unknown'}"),
+        _pull("reading manifest 1 in docker.io/library/web: manifest unknown"),
         FAILED,
         f"image {IMAGE} not found",
         "image-not-found",
@@ -129,8 +129,10 @@ CASES: dict[str, tuple[Json, State, str, str]] = {
             "unauthenticated pull rate limit"
         ),
         NOT_YET,
-        f"image {IMAGE} cannot be pulled: 429 Too Many Requests - toomanyrequests: "
-        "You have reached your unauthenticated pull rate limit",
+        (
+            f"image {IMAGE} cannot be pulled: 429 Too Many Requests - toomanyrequests: "
+            "You have reached your unauthenticated pull rate limit"
+        ),
         "image-pull",
     ),
     "an unknown host may be a name server that boots": (
@@ -204,7 +206,10 @@ CASES: dict[str, tuple[Json, State, str, str]] = {
             ),
         ),
         FAILED,
-        'container cannot be started: exec: "/opt/serve": stat /opt/serve: no such file or directory: unknown',
+        (
+            'container cannot be started: exec: "/opt/serve": stat /opt/serve: '
+            "no such file or directory: unknown"
+        ),
         "container-create",
     ),
     "a runtime that timed out": (

@@ -1,4 +1,4 @@
-"""Deployments, StatefulSets, DaemonSets, ReplicaSets, Jobs: counts, newest pods, and nothing about old ones."""
+"""Workloads and Jobs: their counts, their newest pods, and nothing about old ones."""
 
 from __future__ import annotations
 
@@ -230,8 +230,10 @@ COUNTS: dict[str, tuple[Json, State, str, str]] = {
             conditions=(condition("ReplicaFailure", "True", "FailedCreate", QUOTA),),
         ),
         NOT_YET,
-        "rollout: 1 of 3 pods updated: quota small exceeded: requested: pods=1, used: pods=2, "
-        "limited: pods=2",
+        (
+            "rollout: 1 of 3 pods updated: quota small exceeded: requested: pods=1, used: pods=2, "
+            "limited: pods=2"
+        ),
         "quota",
     ),
     "ReplicaSet: complete": (
