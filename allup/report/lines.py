@@ -28,8 +28,9 @@ _NOT_LISTED = (Action.UNCHANGED, Action.MISSING)
 
 
 class LineReport(Part):
-    r"""Writes to *stream*. When nothing was said for 15 s, the next progress or ``tick`` makes it name what is
-    still waited for; *now* is the clock of ``progress.at``.
+    r"""Writes to *stream*; *now* is the clock of ``progress.at``.
+
+    When nothing was said for 15 s, the next progress or ``tick`` makes it name what is still waited for.
 
     With *annotate* (GitHub Actions) a component's lines are held back until it is done and then written as
     one fold, since folds cannot interleave, and problems and warnings become annotations. Characters that the
