@@ -142,10 +142,13 @@ class LineReport(Part):
 
     def _annotations(self, end: Closing) -> Iterator[str]:
         for problem in end.problems:
-            if problem.message or not problem.findings:
+            if not problem.findings:
                 yield github.error(problem.title, plain(problem.message or problem.title))
             for finding in problem.findings:
-                told = [finding.message, *(text for label, text in facts(finding) if label != "log")]
+                told = [
+                    finding.message,
+                    *(text for label, text in facts(finding) if label not in ("log", "")),
+                ]
                 yield github.error(f"{problem.title}: {finding.ref}", plain("\n".join(told)))
         for text in end.warnings:
             yield github.warning(self._view.title, plain(text))
