@@ -44,10 +44,11 @@ class Report(Part):
     def close(self, error: str = "") -> None:
         """Closes every report; a second time does nothing."""
         with self._lock:
-            parts, reason = list(self._parts), self._scrub(error)
-            self._parts = []
+            reason: list[str] = []
+            self._attempt(None, lambda: reason.append(self._scrub(error)))
+            parts, self._parts = self._parts, []
             for part in parts:
-                self._attempt(part, part.close, reason)
+                self._attempt(part, part.close, *reason)
 
     def _attempt(self, part: Part | None, what: Callable[..., object], *arguments: Any) -> None:
         try:

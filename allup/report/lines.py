@@ -28,8 +28,9 @@ _NOT_LISTED = (Action.UNCHANGED, Action.MISSING)
 
 
 class LineReport(Part):
-    r"""Writes to *stream*. When nothing was said for 15 s, the next progress or ``tick`` makes it name what is
-    still waited for; *now* is the clock of ``progress.at``.
+    r"""Writes to *stream*; *now* is the clock of ``progress.at``.
+
+    When nothing was said for 15 s, the next progress or ``tick`` makes it name what is still waited for.
 
     With *annotate* (GitHub Actions) a component's lines are held back until it is done and then written as
     one fold, since folds cannot interleave, and problems and warnings become annotations. Characters that the
@@ -141,10 +142,13 @@ class LineReport(Part):
 
     def _annotations(self, end: Closing) -> Iterator[str]:
         for problem in end.problems:
-            if problem.message or not problem.findings:
+            if not problem.findings:
                 yield github.error(problem.title, plain(problem.message or problem.title))
             for finding in problem.findings:
-                told = [finding.message, *(text for label, text in facts(finding) if label != "log")]
+                told = [
+                    finding.message,
+                    *(text for label, text in facts(finding) if label not in ("log", "")),
+                ]
                 yield github.error(f"{problem.title}: {finding.ref}", plain("\n".join(told)))
         for text in end.warnings:
             yield github.warning(self._view.title, plain(text))

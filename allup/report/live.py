@@ -85,7 +85,7 @@ class LiveReport(Part):
         unfinished = self._live is not None
         self._stop()
         if unfinished and not self._view.finished:
-            self._print(self._table(self._console.width, whole=True))
+            self._print_table()
 
     def frame(self, width: int, height: int) -> RenderableType:
         """What the live table is right now, no higher than *height* lines."""
@@ -120,15 +120,17 @@ class LiveReport(Part):
         text = f"{note.component}: {note.text}" if note.component else note.text
         self._print(Text(f"Warning: {text}", "yellow") if note.warning else Text(text))
 
+    def _print_table(self) -> None:
+        width = self._console.width
+        self._print(Group(self._headline(width), Text(""), self._table(width, whole=True)))
+
     def _print_end(self) -> None:
         end = closing(self._view)
         for note in self._view.notes:
             if self._view.started is not None and note.at >= self._view.started:
                 self._print(Text(note.text))
         if self._view.components:
-            self._print(self._headline(self._console.width))
-            self._print(Text(""))
-            self._print(self._table(self._console.width, whole=True))
+            self._print_table()
             self._print(Text(""))
         for problem in end.problems:
             self._print(_problem(problem))
@@ -230,12 +232,20 @@ class _Frame:
             up = ((ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2))
             yield Control(*(up * wrapped))
         # One line is left free: the last line feed must not scroll the first line out of reach.
-        lines = console.render_lines(self._report.frame(width, height - 1), options, pad=False)
+        frame = console.render_lines(self._report.frame(width, height - 1), options, pad=False)
+        lines = [_without_trailing_blanks(line) for line in frame]
         self._drawn = [sum(segment.cell_length for segment in line) for line in lines]
         for i, line in enumerate(lines):
             yield from line
             if i < len(lines) - 1:
                 yield Segment.line()
+
+
+def _without_trailing_blanks(line: list[Segment]) -> list[Segment]:
+    """A shorter line is less often broken when the terminal is made narrower."""
+    while line and not line[-1].text.strip():
+        line = line[:-1]
+    return line
 
 
 def _most_urgent(views: list[ComponentView], room: int) -> list[ComponentView]:

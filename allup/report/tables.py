@@ -32,27 +32,24 @@ def table(
     """
     from tabulate import tabulate
 
-    cells = [["" if cell is None else one_line(plain(str(cell))) for cell in row] for row in rows]
-    if width and headers:
-        _cut_last_column(headers, cells, width)
+    cells = [list(headers)] if headers else []
+    cells += [["" if cell is None else one_line(plain(str(cell))) for cell in row] for row in rows]
+    if width and cells:
+        _cut_last_column(cells, width)
     if colour:
         cells = [[_coloured(cell) for cell in row] for row in cells]
     align = ["right" if header in right else "left" for header in headers]
-    text = tabulate(
-        cells, headers, tablefmt="plain", disable_numparse=True, colalign=align if cells else None
-    )
+    # The headers go in as a row: as headers tabulate would give them two blanks more than they need.
+    text = tabulate(cells, tablefmt="plain", disable_numparse=True, colalign=align or None)
     return "\n".join(line.rstrip() for line in text.splitlines())
 
 
-def _cut_last_column(headers: Sequence[str], cells: list[list[str]], width: int) -> None:
-    before = sum(
-        2 + max(len(header), *(len(row[column]) for row in cells), 0)
-        for column, header in enumerate(headers[:-1])
-    )
-    room = max(width - before, len(headers[-1]), 2)
-    for row in cells:
-        if len(row[-1]) > room:
-            row[-1] = row[-1][: room - 1].rstrip() + "…"
+def _cut_last_column(rows: list[list[str]], width: int) -> None:
+    *before, last = zip(*rows, strict=True)
+    room = width - sum(2 + max(map(len, column)) for column in before)
+    for row, cell in zip(rows, last, strict=True):
+        if len(cell) > max(room, 1):
+            row[-1] = cell[: max(room - 1, 0)].rstrip() + "…"
 
 
 def _coloured(cell: str) -> str:
