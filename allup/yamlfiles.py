@@ -170,7 +170,7 @@ def _loader_class() -> Any:
     from yaml.nodes import MappingNode as YamlMapping
     from yaml.nodes import ScalarNode as YamlScalar
 
-    class Loader(CParser):  # type: ignore[misc]
+    class Loader(CParser):
         def resolve(self, kind: type, value: str | None, implicit: Any) -> str:
             if kind is YamlScalar:
                 return _PLAIN_TAG if implicit[0] else _STR_TAG

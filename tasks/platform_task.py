@@ -60,29 +60,21 @@ def _positional(name: str) -> Argument:
 
 def _fixed(flag: Flag) -> Argument:
     kind = {"switch": bool, "text": str, "many": list}[flag.kind]
-    return Argument(
-        names=(flag.name.replace("_", "-"),),
-        attr_name=flag.name,
-        kind=kind,
-        default=None,
-        help=flag.help,
-    )
+    return _argument(flag.name, kind, flag.help)
+
+
+def _argument(name: str, kind: type, help: str) -> Argument:
+    dashed = name.replace("_", "-")
+    # An attribute name that is the flag's own sends Invoke's parser round in circles.
+    return Argument(names=(dashed,), attr_name=name if name != dashed else None, kind=kind, help=help)
 
 
 def _setting(spec: SettingSpec) -> Iterable[Argument]:
-    dashed = spec.name.replace("_", "-")
-    shown = _help(spec)
     if spec.kind is bool:
-        yield Argument(names=(dashed,), attr_name=spec.name, kind=bool, default=None, help=shown)
-        yield Argument(
-            names=(f"no-{dashed}",),
-            attr_name=f"no_{spec.name}",
-            kind=bool,
-            default=None,
-            help=f"the opposite of --{dashed}",
-        )
-        return
-    yield Argument(names=(dashed,), attr_name=spec.name, kind=str, default=None, help=shown)
+        yield _argument(spec.name, bool, _help(spec))
+        yield _argument(f"no_{spec.name}", bool, f"the opposite of {spec.flag}")
+    else:
+        yield _argument(spec.name, str, _help(spec))
 
 
 def _help(spec: SettingSpec) -> str:

@@ -10,14 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from allup.settings import ResolvedSettings, SettingsFile, check_known, resolve
-
 from allup import InputError, Platform
 from allup.loading import LoadedPlatform, load
 from allup.model.settings import setting_specs
 from allup.redaction import Redactor
 from allup.run.options import RunOptions
 from allup.run.secretsource import Given
+from allup.settings import ResolvedSettings, SettingsFile, check_known, resolve
 from tasks import where
 from tasks.verbs import Call
 

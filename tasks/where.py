@@ -11,10 +11,9 @@ from allup.target import SandboxAddress, Target, read_choice, resolve, write_cho
 from tasks.checkout import CHECKOUT
 
 if TYPE_CHECKING:
-    from allup.settings import SettingsFile
-
     from allup.redaction import Redactor
     from allup.run.session import Session
+    from allup.settings import SettingsFile
 
 
 def target(given: Mapping[str, Any], allowed: Sequence[str]) -> Target:

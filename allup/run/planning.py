@@ -148,8 +148,14 @@ class _Planner:
             platform.instance,
             tuple(entries),
             self._setting_changes(inventory),
-            (*resolved.warnings, *self._warnings),
+            (*self._unvalidated(state is not None, names), *resolved.warnings, *self._warnings),
         )
+
+    def _unvalidated(self, exists: bool, names: Sequence[str]) -> Sequence[str]:
+        if exists or not names:
+            return ()
+        namespace = self._platform.namespace
+        return (f"not validated by the server: namespace {namespace} is not there yet",)
 
     def _entry(self, desired: Desired, *, exists: bool) -> PlanEntry:
         ref = desired.ref
@@ -158,11 +164,8 @@ class _Planner:
         if live is None and self._found_foreign(ref, exists):
             return PlanEntry(desired.component, ref, "conflict", note="exists and is not ours: --adopt it")
         if live is None and (not exists or desired.known_later or generated):
-            notes = []
-            if not exists and ref.namespace:
-                notes.append("not validated by the server: its namespace is not there yet")
-            notes += sorted(_known_later(desired.body))
-            return PlanEntry(desired.component, ref, "create", note="; ".join(notes), body=desired.body)
+            note = "; ".join(sorted(_known_later(desired.body)))
+            return PlanEntry(desired.component, ref, "create", note=note, body=desired.body)
         try:
             applied = self._objects.apply(
                 desired.body, known=live, dry_run=True, force=self._options.force_conflicts

@@ -69,7 +69,8 @@ def resolve(
     Raises InputError when one is neither given nor kept nor made; nothing has been written then.
     """
     resolved = ResolvedSecrets()
-    evaluation, warnings = set(), []
+    evaluation: set[str] = set()
+    warnings: list[str] = []
     random = SecretRandom()
     for _, secret in wanted:
         values = resolve_secret(
