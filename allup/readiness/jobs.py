@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from allup.readiness.causes import Cause
@@ -38,9 +39,9 @@ def cron_job(obj: Object, neighbours: Neighbours, now: datetime) -> Readiness:
     return ready("is suspended" if section(obj, "spec").get("suspend") else "")
 
 
-def _failed(condition: Object, tries: int, pods: object, now: datetime) -> Readiness:
+def _failed(condition: Object, tries: int, pods: Sequence[Object], now: datetime) -> Readiness:
     reason = text(condition, "reason")
-    pod = worst(pods, now) if isinstance(pods, list | tuple) else None
+    pod = worst(pods, now)
     if reason == "DeadlineExceeded":
         return failed("ran longer than activeDeadlineSeconds", Cause.DEADLINE_EXCEEDED)
     words = f"failed after {_tries(tries)}" if tries else "failed"

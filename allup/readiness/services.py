@@ -28,4 +28,4 @@ def service(obj: Object, neighbours: Neighbours, now: datetime) -> Readiness:
 
 def _is_ready(endpoint: Object) -> bool:
     """An unknown condition means ready (discovery.k8s.io/v1, EndpointConditions)."""
-    return section(endpoint, "conditions").get("ready") is not False and bool(endpoint.get("addresses"))
+    return section(endpoint, "conditions").get("ready") is not False

@@ -369,6 +369,12 @@ CASES: dict[str, tuple[Json, State, str, str]] = {
         "init container init1 is running",
         "",
     ),
+    "what an app container said before its pod began anew does not count": (
+        pod("web-1", crashed(1, 5), init=[running(4)]),
+        NOT_YET,
+        "init container init is running",
+        "",
+    ),
     "a sidecar that ended well crashes nonetheless": (
         pod(
             "web-1",

@@ -414,6 +414,12 @@ def test_without_its_newest_replica_set_in_sight_a_deployment_blames_no_pod() ->
     assert judge(obj, beside, NOW) == Readiness(NOT_YET, "rollout: 0 of 2 pods updated")
 
 
+def test_a_refusal_that_may_be_about_an_old_revision_is_not_hopeless() -> None:
+    failure = condition("ReplicaFailure", "True", "FailedCreate", QUOTA)
+    found = judge(deployment(conditions=(failure,), revision="2"), NoNeighbours(), NOW)
+    assert (found.state, found.cause, found.hopeless) == (NOT_YET, "quota", False)
+
+
 def test_the_newest_replica_set_is_the_culprit_when_its_pods_are_refused() -> None:
     refusal = (
         'pods "web-5d9c-x7k2p" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true'
@@ -440,7 +446,7 @@ def test_the_worst_pod_speaks_for_the_workload() -> None:
 
 
 def test_pods_that_leave_or_were_replaced_do_not_count() -> None:
-    evicted = pod("web-new-1", phase="Failed", reason="Evicted")
+    evicted = pod("web-new-1", crashed(137, 1), phase="Failed", reason="Evicted")
     leaving = gone_soon(pod("web-new-2", MISSING_IMAGE))
     assert _rollout(new=(evicted, leaving, pod("web-new-3", running(2)))).cause == ""
 
@@ -500,6 +506,24 @@ def test_a_daemon_set_looks_at_the_pods_of_its_template_generation_only() -> Non
     assert judge(obj, Beside(owns={"uid-agent": [old]}), NOW).cause == ""
     found = judge(obj, Beside(owns={"uid-agent": [old, new]}), NOW)
     assert (found.cause, found.hopeless) == ("crash-loop", False)
+
+
+def test_a_daemon_set_without_a_template_generation_looks_at_the_newest_pods() -> None:
+    old = pod("agent-1", MISSING_IMAGE, labels={"pod-template-generation": "1"})
+    new = pod("agent-2", crashed(1, 1), phase="Running", labels={"pod-template-generation": "2"})
+    obj = daemon_set(updated=1, ready=0)
+    del obj["metadata"]["annotations"]
+    assert judge(obj, Beside(owns={"uid-agent": [old, new]}), NOW).cause == "crash-loop"
+
+
+def test_a_job_that_has_failed_before_tells_its_tries_and_its_pod() -> None:
+    spec = {"restartPolicy": "OnFailure"}
+    beside = Beside(owns={"uid-migrate": [pod("migrate-2", crashed(1, 1), spec=spec, owner="Job")]})
+    found = judge(job(active=1, failed=1), beside, NOW)
+    assert (found.cause, found.message) == (
+        "job-retrying",
+        "0/1 finished, 1 running: 1 try failed, crash loop: exit code 1, restarted once",
+    )
 
 
 def test_a_job_whose_image_is_missing_is_hopeless() -> None:
