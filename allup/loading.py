@@ -110,7 +110,7 @@ def assemble(
 
 
 def live_values(loaded: LoadedPlatform, component_name: str) -> tuple[Live, ...]:
-    """The live values that a component uses: in its values, in platform values its files name, in its pins."""
+    """The live values of a component: in its values, in platform values its files name, in its pins."""
     component = loaded.platform.component(component_name)
     used = _names_used(loaded, component)
     found: list[Live] = []

@@ -1,7 +1,7 @@
 """Plain manifests and values to objects: ``${name}`` replaced after parsing, labels and namespaces added.
 
-A scalar without quotes that is only ``${name}`` takes the value's type; in quotes, or inside text, it is text;
-``$${`` is a literal ``${``; a key or list item whose value is None disappears.
+A scalar without quotes that is only ``${name}`` takes the value's type; in quotes, or inside text, it is
+text; ``$${`` is a literal ``${``; a key or list item whose value is None disappears.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class Await:
         )
         outcome = "failed"
         try:
-            ready = Schedule(dict.fromkeys(wanted, ()), self._wait, lambda _: None).run()
+            ready = Schedule(dict.fromkeys(wanted, ()), self._wait, lambda _: None, self._ledger.tick).run()
             outcome = "done" if ready else "failed"
         except KeyboardInterrupt:
             outcome = "interrupted"

@@ -98,6 +98,7 @@ class Down:
                 needed_by,
                 self._component,
                 lambda s: self._ledger.moved(s.name, Phase.SKIPPED, f"still needed by {s.needed}"),
+                self._ledger.tick,
             ).run()
             if self._switchboard.failure is not None:
                 raise self._switchboard.failure

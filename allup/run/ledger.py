@@ -96,6 +96,12 @@ class Ledger:
         with self._lock:
             return self._accounts.get(component, _Account()).phase
 
+    def tick(self) -> None:
+        """Passes a second on."""
+        with self._lock:
+            if not self._closed:
+                self._report.tick()
+
     def close(self) -> None:
         """Nothing more is reported."""
         with self._lock:

@@ -160,9 +160,15 @@ class Reporter(Protocol):
     def __call__(self, progress: Progress) -> None:
         """Shows or records one piece of progress; must not raise."""
 
+    def tick(self) -> None:
+        """Called about once a second: a heartbeat may be due."""
+
 
 class Silent:
     """A reporter that shows nothing."""
 
     def __call__(self, progress: Progress) -> None:
         """Forgets it."""
+
+    def tick(self) -> None:
+        """Does nothing."""

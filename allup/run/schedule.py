@@ -20,14 +20,21 @@ class Skipped:
 class Schedule:
     """The order of a run. *call* returns True when a component succeeded; it must not raise.
 
-    *on_skip* hears of each component that cannot start. Components that do not depend on a failed one
-    go on.
+    *on_skip* hears of each component that cannot start; *on_tick* is called about once a second.
+    Components that do not depend on a failed one go on.
     """
 
-    def __init__(self, needs: Needs, call: Callable[[str], bool], on_skip: Callable[[Skipped], None]) -> None:
+    def __init__(
+        self,
+        needs: Needs,
+        call: Callable[[str], bool],
+        on_skip: Callable[[Skipped], None],
+        on_tick: Callable[[], None] = lambda: None,
+    ) -> None:
         self._needs = {name: tuple(n for n in needed if n in needs) for name, needed in needs.items()}
         self._call = call
         self._on_skip = on_skip
+        self._on_tick = on_tick
         self._changed = threading.Condition()
         self._outcome: dict[str, bool] = {}
         self._started: set[str] = set()
@@ -40,8 +47,8 @@ class Schedule:
                 self._start_what_can()
                 if len(self._outcome) == len(self._needs):
                     return all(self._outcome.values())
-                # A timeout only so that signals are seen promptly on every platform.
                 self._changed.wait(timeout=1.0)
+                self._on_tick()
                 if self._crash is not None:
                     raise self._crash
 

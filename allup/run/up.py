@@ -109,7 +109,10 @@ class Up:
         try:
             self._begin()
             succeeded = Schedule(
-                {n: self._graph.direct_needs(n) for n in self._names}, self._component, self._skipped
+                {n: self._graph.direct_needs(n) for n in self._names},
+                self._component,
+                self._skipped,
+                self._ledger.tick,
             ).run()
             if self._switchboard.failure is not None:
                 raise self._switchboard.failure
