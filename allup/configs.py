@@ -51,6 +51,7 @@ def render_config(
         raise InputError(f"{config.kind} {config.name}", f"has {size} bytes, more than an object may have")
     body: dict[str, Any] = {"apiVersion": "v1", "kind": config.kind, "metadata": {"name": config.name}}
     if config.kind == "Secret":
+        body["metadata"]["annotations"] = {labels.RENDERED: "true"}
         body["type"] = "Opaque"
         body["data"] = {key: encoded(text) for key, text in texts.items()}
     else:

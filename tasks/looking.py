@@ -421,8 +421,8 @@ def secrets(call: Call) -> None:
         origin = "provided" if labels.KEEP not in annotations else "generated, kept"
         if labels.EVALUATION in annotations:
             origin = "evaluation value"
-        if found_name not in declared:
-            origin = "rendered"
+        if labels.RENDERED in annotations:
+            origin = "rendered from a template"
         component = (obj["metadata"].get("labels") or {}).get(labels.COMPONENT, "")
         for key in sorted(obj.get("data") or {}):
             rows.append((found_name, key, component, origin, obj["metadata"]["creationTimestamp"]))

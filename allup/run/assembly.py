@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import hmac
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -96,6 +99,8 @@ class Assembler:
             metadata.setdefault("annotations", {})[labels.KEEP] = "platform"
         if desired.ref.kind == "Secret" and desired.ref.name in self.evaluation:
             metadata.setdefault("annotations", {})[labels.EVALUATION] = "true"
+        if desired.ref.kind == "PersistentVolumeClaim" and desired.ref.name in component.initialised_by:
+            self._remember_secret(desired, component.initialised_by[desired.ref.name])
         for pin in _pins(component, desired.ref):
             known = self.store.get(desired.ref)
             value = _at(known, pin.path) if known is not None else None
@@ -104,6 +109,26 @@ class Assembler:
             if value is not None and not isinstance(value, KnownLater):
                 _set(body, pin.path, value)
         return desired
+
+    def _remember_secret(self, desired: Desired, secret: str) -> None:
+        """Notes on a claim which values its data is made with; refuses one that was made with others."""
+        values = self.secrets.get(secret)
+        if self.checksum_key is None or values is None:
+            return
+        canonical = json.dumps(sorted(values.items())).encode()
+        mark = hmac.new(self.checksum_key, canonical, hashlib.sha256).hexdigest()[:32]
+        known = self.store.get(desired.ref)
+        made_with = ((known or {}).get("metadata", {}).get("annotations") or {}).get(labels.INITIALISED_BY)
+        if made_with not in (None, mark):
+            raise AllupError(
+                str(desired.ref),
+                f"its data was made with other values than Secret {secret} has now",
+                evidence="What is stored there does not open with them",
+                next_step="Put the old Secret back, or lose the data: delete the claim and bring "
+                f"{desired.component} up again",
+            )
+        annotations = desired.body["metadata"].setdefault("annotations", {})
+        annotations[labels.INITIALISED_BY] = mark
 
     def _live(self, component: Component, live: Live, planning: bool) -> object:
         found = self._look_up(live.ref)

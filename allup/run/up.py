@@ -26,6 +26,7 @@ from allup.graph import Graph
 from allup.loading import LoadedPlatform, dependencies
 from allup.manifests import Desired
 from allup.model import labels
+from allup.model.live import later_texts
 from allup.model.platform import Component
 from allup.ordering import rank
 from allup.refs import GroupKind, ObjectRef, ShortRef
@@ -148,7 +149,8 @@ class Up:
         self._keys = ownkeys.of_store(store, platform.instance, namespace)
         keys = self._keys
         resolved = secretsource.resolve(
-            [(c, s) for c in map(platform.component, self._names) for s in c.secrets],
+            [s for name in self._names for s in platform.component(name).secrets],
+            others=[s for c in platform.components for s in c.secrets],
             store=store,
             namespace=namespace,
             given=self._given,
@@ -299,6 +301,13 @@ class Up:
 
     def _apply(self, component: Component) -> Sequence[Desired]:
         assembled = self._assembler.component(component)
+        for desired in assembled:
+            if desired.known_later:
+                raise AllupError(
+                    str(desired.ref),
+                    f"needs a value that is not known yet ({', '.join(sorted(later_texts(desired.body)))})",
+                    next_step="Bring up what it needs first, without --no-deps",
+                )
         for kind, namespace in sorted({(d.ref.group_kind, d.ref.namespace) for d in assembled}):
             self._list(kind, namespace)
         groups: dict[int, list[Desired]] = {}
