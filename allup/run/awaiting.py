@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from allup.errors import AllupError
+from allup.errors import AllupError, Terminated
 from allup.model.platform import Platform
 from allup.refs import GroupKind
 from allup.run import explaining, surroundings
@@ -61,7 +61,7 @@ class Await:
         try:
             ready = Schedule(dict.fromkeys(wanted, ()), self._wait, lambda _: None, self._ledger.tick).run()
             outcome = "done" if ready else "failed"
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Terminated):
             outcome = "interrupted"
             raise
         finally:

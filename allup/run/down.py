@@ -19,7 +19,7 @@ from allup.cluster.lease import Lease
 from allup.cluster.store import component_of
 from allup.cluster.watch import Watches
 from allup.diagnosis import Finding
-from allup.errors import AllupError, ApiError, ClusterError, NotFound
+from allup.errors import AllupError, ApiError, ClusterError, NotFound, Terminated
 from allup.graph import Graph
 from allup.model import labels
 from allup.model.platform import Component, Platform
@@ -105,7 +105,7 @@ class Down:
             gone = self._end(graph, gone)
             outcome = "done" if gone else "stuck"
             return self._finish(outcome)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Terminated):
             self._session.stop.set()
             self._switchboard.wake()
             self._finish("interrupted")

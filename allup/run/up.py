@@ -21,6 +21,7 @@ from allup.errors import (
     ClusterError,
     FieldConflict,
     ImmutableField,
+    Terminated,
 )
 from allup.graph import Graph
 from allup.loading import LoadedPlatform, dependencies
@@ -121,7 +122,7 @@ class Up:
                 self._prune()
             outcome = "done" if succeeded else "failed"
             return self._finish(outcome, started)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Terminated):
             outcome = "interrupted"
             self._session.stop.set()
             self._switchboard.wake()
@@ -173,6 +174,8 @@ class Up:
             applyset_id=self._inventory.applyset_id,
             evaluation=resolved.evaluation,
         )
+        if any(platform.component(name).initialised_by for name in self._names):
+            self._list(GroupKind("", "PersistentVolumeClaim"), namespace)  # a mismatch is refused here
         planned = [
             d
             for name in self._names
@@ -300,6 +303,9 @@ class Up:
         self._ledger.moved(skipped.name, Phase.SKIPPED, f"needs {skipped.needed}")
 
     def _apply(self, component: Component) -> Sequence[Desired]:
+        mine = [desired.ref for desired in self._desired.values() if desired.component == component.name]
+        for kind, namespace in sorted({(ref.group_kind, ref.namespace) for ref in mine}):
+            self._list(kind, namespace)
         assembled = self._assembler.component(component)
         for desired in assembled:
             if desired.known_later:
@@ -308,8 +314,6 @@ class Up:
                     f"needs a value that is not known yet ({', '.join(sorted(later_texts(desired.body)))})",
                     next_step="Bring up what it needs first, without --no-deps",
                 )
-        for kind, namespace in sorted({(d.ref.group_kind, d.ref.namespace) for d in assembled}):
-            self._list(kind, namespace)
         groups: dict[int, list[Desired]] = {}
         for desired in assembled:
             groups.setdefault(rank(desired.ref), []).append(desired)
