@@ -10,6 +10,7 @@ from typing import Any
 
 from allup.cluster import inventory as inventories
 from allup.cluster import namespaces
+from allup.cluster.discovery import Resource
 from allup.cluster.inventory import Inventory, Run
 from allup.cluster.lease import Lease
 from allup.cluster.objects import Written, explain_immutable
@@ -27,6 +28,7 @@ from allup.graph import Graph
 from allup.loading import LoadedPlatform, dependencies
 from allup.manifests import Desired
 from allup.model import labels
+from allup.model.checks import HealthCheck, JqCheck
 from allup.model.live import later_texts
 from allup.model.platform import Component
 from allup.ordering import rank
@@ -424,7 +426,6 @@ class Up:
         ).run()
 
     def _check(self, component: Component, deadline: float) -> None:
-        self._list(GroupKind("", "Pod"), self._platform.namespace)
         checker = Checker(
             self._session.api,
             self._watches.store,
@@ -432,10 +433,15 @@ class Up:
             surroundings.simulated_nodes(self._objects),
         )
         for check in component.checks:
+            looks_at = self._looks_at(check)
+            for resource in looks_at:
+                self._watches.list(resource, self._platform.namespace)
             while True:
                 answer = checker.try_once(check)
                 if answer.outcome is not CheckOutcome.FAILED:
                     break
+                for resource in looks_at:  # what is ready at once is not watched yet
+                    self._watches.open(resource, self._platform.namespace)
                 self._ledger.moved(component.name, Phase.CHECKING, f"{check.name}: {answer.detail}")
                 if self._clock.monotonic() + EVERY >= deadline:
                     self._ledger.checked(component.name, check.name, answer.outcome, answer.detail)
@@ -443,6 +449,15 @@ class Up:
                 if self._session.stop.wait(EVERY):
                     raise Stopped
             self._ledger.checked(component.name, check.name, answer.outcome, answer.detail)
+
+    def _looks_at(self, check: HealthCheck) -> Sequence[Resource]:
+        """The kinds whose objects decide about a check."""
+        find, of_kind = self._session.discovery.find, self._session.discovery.of_kind
+        if isinstance(check, JqCheck):
+            named = find(check.ref.group, check.ref.kind) if check.ref.group else None
+            return [named] if named else of_kind(check.ref.kind)[:1]
+        pods = find("", "Pod")
+        return [*of_kind(check.target.kind)[:1], *([pods] if pods else [])]
 
     def _binding_mode(self, storage_class: str | None) -> str | None:
         with self._lock:
