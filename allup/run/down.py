@@ -82,15 +82,15 @@ class Down:
         InputError when live dependants are in the way."""
         platform = self._platform
         self._namespace = namespaces.look(self._objects, platform.namespace, platform.instance)
-        empty = Inventory(platform.name, platform.instance, platform.namespace)
-        self._inventory = inventories.read(self._objects, empty)
-        self._see_what_is_there()
-        graph = self._graph()
-        self._names = selected_down(graph, self._options.only, self._live(), self._options.cascade)
-        self._ledger.say(self._started_progress(graph))
         outcome = "stuck"
         try:
-            self._take_lock()
+            self._take_lock()  # before looking: another run may be making what is to go
+            empty = Inventory(platform.name, platform.instance, platform.namespace)
+            self._inventory = inventories.read(self._objects, empty)
+            self._see_what_is_there()
+            graph = self._graph()
+            self._names = selected_down(graph, self._options.only, self._live(), self._options.cascade)
+            self._ledger.say(self._started_progress(graph))
             needed_by = {n: [d for d in self._names if n in graph.direct_needs(d)] for n in self._names}
             # A component that is stuck does not stop what does not depend on it, nor what it needs:
             # except that those stay, since their client is still there.
@@ -190,8 +190,15 @@ class Down:
             here=self._session.here,
             on_lost=self._switchboard.fail,
         )
+        said: set[str] = set()
+
+        def on_wait(holder: str) -> None:
+            if holder not in said:
+                said.add(holder)
+                self._ledger.note(f"another run is at work on {platform.instance} ({holder}); waiting for it")
+
         try:
-            lease.acquire(self._options.lock_timeout)
+            lease.acquire(self._options.lock_timeout, on_wait=on_wait)
         except NotFound:
             return  # the namespace went away meanwhile
         except ApiError as error:

@@ -84,13 +84,7 @@ class Up:
         self._ledger = Ledger(report, session.clock)
         self._pool = Pool(options.jobs)
         self._switchboard = Switchboard()
-        self._watches = Watches(
-            session.api,
-            selector=labels.instance_selector(self._platform.instance),
-            on_failure=self._switchboard.fail,
-            on_note=lambda text: self._ledger.note(text, warning=True),
-        )
-        self._watches.store.listen(self._switchboard.changed)
+        self._watches = self._new_watches()
         enabled = {c.name for c in self._platform.components if c.enabled}
         needs = dependencies(loaded)
         self._graph = Graph({n: [d for d in needs[n] if d in enabled] for n in needs if n in enabled})
@@ -102,6 +96,7 @@ class Up:
         self._assembler: Assembler
         self._inventory: Inventory
         self._binding_modes: dict[str | None, str | None] | None = None
+        self._simulated: frozenset[str] | None = None
         self._lock = threading.Lock()
 
     def run(self) -> RunFinished:
@@ -137,10 +132,21 @@ class Up:
         finally:
             self._close()
 
+    def _new_watches(self) -> Watches:
+        watches = Watches(
+            self._session.api,
+            selector=labels.instance_selector(self._platform.instance),
+            on_failure=self._switchboard.fail,
+            on_note=lambda text: self._ledger.note(text, warning=True),
+        )
+        watches.store.listen(self._switchboard.changed)
+        return watches
+
     # Before anything is touched
 
     def _prepare(self) -> None:
         platform, session = self._platform, self._session
+        self._desired.clear()
         namespace = platform.namespace
         if platform.instance.startswith("kube-") or namespace.startswith("kube-"):
             raise ClusterError(f"namespace {namespace}", "belongs to Kubernetes itself")
@@ -181,7 +187,7 @@ class Up:
         planned = [
             d
             for name in self._names
-            for d in self._assembler.component(self._component_named(name), planning=True)
+            for d in self._assembler.component(self._component_named(name), planning=True, looking=False)
         ]
         for desired in planned:
             other = self._desired.setdefault(desired.ref, desired)
@@ -214,7 +220,11 @@ class Up:
                 pod_security=platform.pod_security,
             )
         self._namespace_fresh = state.fresh
-        self._take_lock()
+        if self._take_lock() > self._watches.listed_at:
+            # Another run had the lock after we had looked: what it made (passwords!) is to be kept.
+            self._watches.close()
+            self._watches = self._new_watches()
+            self._prepare()
         if self._keys is None:
             self._keys = ownkeys.make(self._objects, platform.name, platform.instance, platform.namespace)
             self._assembler.salt_key = self._keys.salt
@@ -239,7 +249,7 @@ class Up:
             expected={n: s for n, s in self._inventory.seconds.items() if n in self._names},
         )
 
-    def _take_lock(self) -> None:
+    def _take_lock(self) -> int:
         platform = self._platform
         lease = Lease(
             self._session.api,
@@ -256,7 +266,7 @@ class Up:
                 self._ledger.note(f"another run is at work on {platform.instance} ({holder}); waiting for it")
 
         try:
-            lease.acquire(self._options.lock_timeout, on_wait=on_wait)
+            last_held = lease.acquire(self._options.lock_timeout, on_wait=on_wait)
         except ApiError as error:
             if error.status == 403:
                 raise ClusterError(
@@ -267,6 +277,7 @@ class Up:
                 ) from error
             raise
         self._lease = lease
+        return last_held
 
     # One component
 
@@ -430,7 +441,7 @@ class Up:
             self._session.api,
             self._watches.store,
             self._platform.namespace,
-            surroundings.simulated_nodes(self._objects),
+            self._simulated_nodes(),
         )
         for check in component.checks:
             looks_at = self._looks_at(check)
@@ -458,6 +469,12 @@ class Up:
             return [named] if named else of_kind(check.ref.kind)[:1]
         pods = find("", "Pod")
         return [*of_kind(check.target.kind)[:1], *([pods] if pods else [])]
+
+    def _simulated_nodes(self) -> frozenset[str]:
+        with self._lock:
+            if self._simulated is None:
+                self._simulated = surroundings.simulated_nodes(self._objects)
+            return self._simulated
 
     def _binding_mode(self, storage_class: str | None) -> str | None:
         with self._lock:
