@@ -352,7 +352,8 @@ class _Place:
             item.refuse(
                 "a manifest must not hold a Namespace", "kind", next_step="The namespace is made by all-up"
             )
-        if (group, kind) == ("batch", "Job") and "ttlSecondsAfterFinished" in (body.get("spec") or {}):
+        job = body.get("spec") if (group, kind) == ("batch", "Job") else None
+        if isinstance(job, dict) and "ttlSecondsAfterFinished" in job:
             item.refuse(
                 "ttlSecondsAfterFinished makes a finished Job vanish, and the next up would run it again",
                 "spec",
