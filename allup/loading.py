@@ -157,7 +157,7 @@ def dependencies(loaded: LoadedPlatform) -> dict[str, frozenset[str]]:
     if required:
         makers = _makers(loaded)
         for name, one in required:
-            needed[name] |= _makers_of(one, name, makers)
+            needed[name] |= _makers_of(one, name, makers, loaded.namespace)
     return {name: frozenset(others) for name, others in needed.items()}
 
 
@@ -294,11 +294,14 @@ class _AllLater(dict[Live, object]):
         return KnownLater(f"known after {key.ref}")
 
 
-def _makers_of(one: Live, component: str, makers: list[tuple[ObjectRef, str]]) -> set[str]:
-    # No namespaces here: everything of a platform stands in one, or in none.
-    wanted = (one.ref.kind, one.ref.name)
+def _makers_of(one: Live, component: str, makers: list[tuple[ObjectRef, str]], namespace: str) -> set[str]:
+    # The makers' refs carry no namespace: all of a platform stands in the same one, or in none.
     found = {
-        maker for ref, maker in makers if (ref.kind, ref.name) == wanted and one.ref.group in ("", ref.group)
+        maker
+        for ref, maker in makers
+        if (ref.kind, ref.name) == (one.ref.kind, one.ref.name)
+        and one.ref.group in ("", ref.group)
+        and one.ref.namespace in ("", namespace)
     }
     if found - {component}:
         return found - {component}

@@ -119,7 +119,8 @@ def _occurrences(spelling: str, text: str) -> Iterator[tuple[int, int]]:
 
 def _spellings(value: str) -> Iterator[str]:
     yield from _escaped(value)
-    for raw in (value.encode(), value.encode() + b"\n"):
+    raw_value = _bytes(value)
+    for raw in (raw_value, raw_value + b"\n"):
         for encoded in (base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()):
             yield encoded
             yield encoded.rstrip("=")
@@ -137,6 +138,10 @@ def _escaped(text: str) -> Iterator[str]:
         written = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
         yield written
         yield written.translate(_GO_ESCAPES)  # encoding/json escapes for HTML by default, as API servers do
-    yield quote(text)
-    yield quote(text, safe="")
-    yield quote_plus(text)
+    yield quote(_bytes(text))
+    yield quote(_bytes(text), safe="")
+    yield quote_plus(_bytes(text))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")  # what os.environ holds for bytes that are not UTF-8
