@@ -25,7 +25,10 @@ from allup.model.platform import Config, config_map, config_secret
 from allup.quantities import Quantity
 from allup.refs import ObjectRef
 
-SECRETS = {"ldap": {"admin": "correct-horse"}, "new": {"key": KnownLater("generated at the first up")}}
+SECRETS: dict[str, dict[str, str]] = {
+    "ldap": {"admin": "correct-horse"},
+    "new": {"key": KnownLater("generated at the first up")},
+}
 
 
 def rendered(config: Config, template: str, **values: Any) -> dict[str, Any]:

@@ -108,7 +108,9 @@ def test_a_provided_secret_is_not_marked_as_kept_and_a_stand_in_is_marked(folder
 
 
 def test_a_live_value_is_filled_in_at_any_depth_and_a_missing_one_is_a_mistake_of_ours(folder: Path) -> None:
-    one = loaded(folder, Component("nfs-pv", "nfs-pv.yaml", values={"server": NFS_IP, "more": {"l": [NFS_IP]}}))
+    one = loaded(
+        folder, Component("nfs-pv", "nfs-pv.yaml", values={"server": NFS_IP, "more": {"l": [NFS_IP]}})
+    )
     filled = objects(one, "nfs-pv", live={NFS_IP: "10.0.0.7"})["PersistentVolume/shop-nfs"]
     assert filled.body["spec"] == {"nfs": {"server": "10.0.0.7"}}
     planned = objects(one, "nfs-pv", live={NFS_IP: KnownLater("known after nfs is up")})
@@ -209,5 +211,7 @@ def test_a_disabled_component_is_nobodys_dependency(folder: Path) -> None:
 )
 def test_a_live_value_nobody_can_give_is_refused(folder: Path, value: Live, fact: str) -> None:
     with pytest.raises(InputError) as caught:
-        needs(folder, [Component("nfs", "nfs.yaml"), Component("pv", "nfs-pv.yaml", values={"server": value})])
+        needs(
+            folder, [Component("nfs", "nfs.yaml"), Component("pv", "nfs-pv.yaml", values={"server": value})]
+        )
     assert fact in str(caught.value)
