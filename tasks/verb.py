@@ -12,6 +12,7 @@ from typing import Any
 
 from invoke.context import Context
 
+from tasks.flags import WHERE
 from tasks.platform_folder import PlatformFolder
 
 
