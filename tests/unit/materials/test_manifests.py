@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from allup.errors import InputError
@@ -134,6 +134,7 @@ def test_mentioned_finds_names_in_values_and_keys_but_no_literals() -> None:
     assert mentioned(documents) == {"k", "v", "w"}
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_characters="${", codec="utf-8")), st.text(st.characters(codec="utf-8")))
 def test_a_value_is_never_substituted_again(before: str, value: str) -> None:
     written = json.dumps(f"{before}${{x}}{before}", ensure_ascii=True)
@@ -142,6 +143,7 @@ def test_a_value_is_never_substituted_again(before: str, value: str) -> None:
         assert substituted(f"a: {written}", x=value) == {"a": f"{before}{value}{before}"}
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_characters="{", codec="ascii")))
 def test_text_without_a_brace_is_left_alone(text: str) -> None:
     assert substituted(f"a: {json.dumps(text)}") == {"a": text}

@@ -9,7 +9,7 @@ import time
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from allup.redaction import LAST_APPLIED, MASK, Redactor
@@ -74,6 +74,7 @@ def test_overlapping_values_leave_nothing_of_either() -> None:
 long_values = st.text(st.characters(exclude_categories=["Cs"]), min_size=8, max_size=40)
 
 
+@settings(deadline=None)
 @given(st.lists(long_values, min_size=1, max_size=5), st.data())
 def test_no_registered_value_survives_in_any_text_made_of_them(
     values: list[str], data: st.DataObject
@@ -86,6 +87,7 @@ def test_no_registered_value_survives_in_any_text_made_of_them(
     assert not any(value in masked for value in values)
 
 
+@settings(deadline=None)
 @given(long_values, st.text(max_size=50))
 def test_text_without_a_secret_is_left_as_it_is(value: str, text: str) -> None:
     one = redactor("§§§§§§§§§§" + value)

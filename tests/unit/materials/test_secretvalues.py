@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from allup.errors import InputError
@@ -72,6 +72,7 @@ WAYS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+@settings(deadline=None)
 @given(st.sets(st.sampled_from(list(WAYS)), min_size=1))
 def test_the_first_way_that_has_a_value_wins(ways: set[str]) -> None:
     arguments: dict[str, Any] = {"files": {}}

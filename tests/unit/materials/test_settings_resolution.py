@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from allup.errors import InputError
@@ -28,7 +28,7 @@ from allup.yamlfiles import MappingNode, ScalarNode
 @dataclass(frozen=True, kw_only=True)
 class Settings(PlatformSettings):
     worker_replicas: int = setting(1, env="WORKER_REPLICAS")
-    worker_mem: Quantity = setting("512Mi", env="WORKER_MEM")
+    worker_mem: Quantity = setting("512Mi", env="WORKER_MEM")  # noqa: RUF009
     share: float = setting(0.8)
     debug: bool = setting(False, env="DEBUG")
     tag: str = setting("latest", env="TAG")
@@ -82,6 +82,7 @@ def in_memory(label: str, value: str) -> SettingsFile:
     return SettingsFile(label, {"arl": (1, node)})
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(SOURCES), st.text("abc", max_size=3)))
 def test_the_first_source_that_sets_it_wins_even_with_nothing(given: dict[str, str]) -> None:
     one = resolved(
