@@ -84,7 +84,8 @@ def resolve_secret(
 
     *existing* are the decoded values that the cluster has, None when there is no such Secret. Variables
     that were looked at are removed from *environ*, so that no child process inherits them; so a variable
-    serves one key. Fallback files are relative to *folder*. *now* is aware (UTC) and begins the validity of new certificates.
+    serves one key. Fallback files are relative to *folder*. *now* is aware (UTC) and begins the validity
+    of new certificates.
 
     Raises InputError when a value is missing, or was given and is empty, blank or not UTF-8.
     """

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from allup.errors import InputError
-from allup.manifests import Desired, builtin_scope, mentioned, render, substitute, with_crds
+from allup.manifests import Desired, builtin_scope, render, with_crds
 from allup.model.labels import COMPONENT, INSTANCE, standard_labels
 from allup.model.live import KnownLater
 from allup.quantities import Quantity
 from allup.refs import ObjectRef
+from allup.substitution import mentioned, substitute
 from allup.yamlfiles import parse_documents
 
 LABELS = standard_labels("shop", "blue", "web")
