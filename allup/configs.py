@@ -20,11 +20,12 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from allup.errors import InputError, did_you_mean
-from allup.manifests import Desired, as_text, contains_known_later, pod_template_paths
+from allup.manifests import Desired, pod_template_paths
 from allup.model.labels import CHECKSUM, RENDERED, standard_labels
 from allup.model.live import KnownLater
 from allup.model.platform import Config
 from allup.refs import ObjectRef
+from allup.substitution import as_text, contains_known_later
 
 if TYPE_CHECKING:
     import jinja2

@@ -12,12 +12,13 @@ from typing import Any
 
 from allup.configs import encoded, render_config, template_names
 from allup.errors import InputError, did_you_mean
-from allup.manifests import Desired, Scope, identities, mentioned, refuse_twice, render
+from allup.manifests import Desired, Scope, identities, refuse_twice, render
 from allup.model.labels import EVALUATION, KEEP, standard_labels
 from allup.model.live import KnownLater, Live
 from allup.model.platform import Component, Platform
 from allup.model.secrets import Secret
 from allup.refs import ObjectRef
+from allup.substitution import mentioned
 from allup.yamlfiles import Document, load_documents, read_text
 
 CONFIG_FOLDER = "config"

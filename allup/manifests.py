@@ -1,29 +1,30 @@
-"""Manifests and values into the objects we want: pure, and every refusal names file and line.
-
-``${name}`` is replaced after parsing:
-
-- A scalar without quotes that is only ``${name}`` becomes the value itself, with its own type.
-- A quoted scalar, a block text, and ``${name}`` inside a longer text always become text
-  (``true``, ``false`` for booleans).
-- ``$${`` is a literal ``${``.
-- A value of None removes the key or list item that is only ``${name}``.
-"""
+"""Manifests and values into the objects we want: pure, and every refusal names file and line."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from allup.errors import InputError, did_you_mean
+from allup.errors import InputError
 from allup.model.labels import standard_labels
 from allup.model.live import KnownLater
 from allup.refs import ObjectRef, group_of
-from allup.yamlfiles import Document, MappingNode, Node, ScalarNode, SequenceNode, find, scalars, to_data
+from allup.scopes import NAMED_BY_OTHERS, Scope, builtin_scope
+from allup.substitution import contains_known_later, substitute
+from allup.yamlfiles import Document, MappingNode, Node, ScalarNode, SequenceNode, find, to_data
 
-Scope = Callable[[str, str], bool | None]
-"""Group and kind in; True for a namespaced kind, False for a cluster-scoped one, None when not known."""
+__all__ = [
+    "Desired",
+    "Scope",
+    "builtin_scope",
+    "contains_known_later",
+    "identities",
+    "pod_template_paths",
+    "refuse_twice",
+    "render",
+    "with_crds",
+]
 
 
 @dataclass(frozen=True)
@@ -101,156 +102,6 @@ def identities(documents: Iterable[Document], values: Mapping[str, Any]) -> Iter
                 and not any(isinstance(part, KnownLater) for part in (version, kind, name))
             ):
                 yield ObjectRef(group_of(version), kind, "", name)
-
-
-# ── ${name} ──────────────────────────────────────────────────────────────────────────────────────────
-
-
-class _Gone:
-    def __repr__(self) -> str:
-        return "GONE"
-
-
-_GONE = _Gone()
-_REFERENCE = re.compile(r"\$\$\{|\$\{([^}\n]*)(\}?)")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-def mentioned(documents: Iterable[Document]) -> frozenset[str]:
-    """The names that stand in ``${…}`` anywhere in *documents*."""
-    return frozenset(
-        match.group(1)
-        for document in documents
-        for text in scalars(document.node)
-        if "${" in text
-        for match in _REFERENCE.finditer(text)
-        if match.group(1)
-    )
-
-
-def substitute(node: Node, values: Mapping[str, Any], path: str) -> Any:
-    """The tree as plain data with every ``${name}`` replaced; *path* is the file that messages name.
-
-    Returns None for a tree that is only a ``${name}`` whose value is None. Raises InputError for a name
-    that is not among *values* and for a value that cannot stand where it should.
-    """
-    data = _substituted(node, values, path)
-    return None if data is _GONE else data
-
-
-def _substituted(node: Node, values: Mapping[str, Any], path: str) -> Any:
-    if isinstance(node, ScalarNode):
-        if "${" not in node.text:
-            return node.data
-        return _scalar(node, values, path)
-    if isinstance(node, MappingNode):
-        mapping: dict[str, Any] = {}
-        for key, line, value in node.entries:
-            if "${" in key:
-                key = _key(key, line, values, path)
-                if key in mapping:
-                    raise InputError(f"{path}:{line}", f"the key {key!r} is already in the same mapping")
-            new = _substituted(value, values, path)
-            if new is not _GONE:
-                mapping[key] = new
-        return mapping
-    return [new for item in node.items if (new := _substituted(item, values, path)) is not _GONE]
-
-
-def _scalar(node: ScalarNode, values: Mapping[str, Any], path: str) -> Any:
-    where = f"{path}:{node.line}"
-    whole = _REFERENCE.fullmatch(node.text)
-    if whole and whole.group(1) is not None:
-        value = _look_up(whole, values, where)
-        if value is None:
-            return _GONE
-        if node.plain:
-            return _as_data(value, whole.group(1), where)
-    return _text(node.text, values, where)
-
-
-def _key(key: str, line: int, values: Mapping[str, Any], path: str) -> str:
-    text = _text(key, values, f"{path}:{line}")
-    if isinstance(text, KnownLater):
-        raise InputError(f"{path}:{line}", f"the key {key!r} would only be known later: {text}")
-    return text
-
-
-def _text(text: str, values: Mapping[str, Any], where: str) -> str:
-    later = False
-
-    def replacement(match: re.Match[str]) -> str:
-        nonlocal later
-        if match.group(1) is None:
-            return "${"
-        value = _look_up(match, values, where)
-        later = later or isinstance(value, KnownLater)
-        return _as_text(value, match.group(1), where)
-
-    replaced = _REFERENCE.sub(replacement, text)
-    return KnownLater(replaced) if later else replaced
-
-
-def _look_up(match: re.Match[str], values: Mapping[str, Any], where: str) -> Any:
-    name, end = match.groups()
-    literal = "Write $${ where a literal ${ is meant"
-    if not end:
-        raise InputError(where, f"{match.group()!r} is not closed by a brace", next_step=literal)
-    if not _NAME.fullmatch(name):
-        raise InputError(where, f"{match.group()} does not hold a name", next_step=literal)
-    if name not in values:
-        raise InputError(
-            where, f"${{{name}}} is not a known value{did_you_mean(name, values)}", next_step=literal
-        )
-    return values[name]
-
-
-def as_text(value: object) -> str | None:
-    """A value as it stands inside a text; None for what has no such form (None, lists, mappings)."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (str, int, float)):
-        return str(value)
-    return None
-
-
-def _as_text(value: object, name: str, where: str) -> str:
-    text = as_text(value)
-    if text is None:
-        fact = (
-            "which can only remove a value that is nothing else" if value is None else "which is not a text"
-        )
-        raise InputError(where, f"${{{name}}} stands inside a text and is {_kind(value)}, {fact}")
-    return text
-
-
-def _as_data(value: Any, name: str, where: str) -> Any:
-    if value is None or isinstance(value, (bool, KnownLater)):
-        return value
-    if isinstance(value, (str, int, float)):
-        return next(plain(value) for plain in (str, int, float) if isinstance(value, plain))
-    if isinstance(value, Mapping):
-        return {str(key): _as_data(inner, name, where) for key, inner in value.items() if inner is not None}
-    if isinstance(value, (list, tuple)):
-        return [_as_data(inner, name, where) for inner in value if inner is not None]
-    raise InputError(where, f"${{{name}}} is {_kind(value)}, which a manifest cannot hold")
-
-
-def _kind(value: object) -> str:
-    if value is None:
-        return "None"
-    if isinstance(value, Mapping):
-        return "a mapping"
-    return "a list" if isinstance(value, (list, tuple)) else f"a {type(value).__name__}"
-
-
-def contains_known_later(data: object) -> bool:
-    """True when a KnownLater stands anywhere in *data*."""
-    if isinstance(data, Mapping):
-        return any(contains_known_later(value) for value in data.values())
-    if isinstance(data, (list, tuple)):
-        return any(contains_known_later(value) for value in data)
-    return isinstance(data, KnownLater)
 
 
 # ── documents into objects ───────────────────────────────────────────────────────────────────────────
@@ -378,7 +229,7 @@ class _Place:
             return self.namespace
         if given is not None:
             item.refuse(f"a {kind} is cluster-scoped and has no namespace", "metadata", "namespace")
-        if not name.startswith(f"{self.instance}-") and (group, kind) not in _NAMED_BY_OTHERS:
+        if not name.startswith(f"{self.instance}-") and (group, kind) not in NAMED_BY_OTHERS:
             item.refuse(
                 f"{kind}/{name} is cluster-scoped, so its name must begin with {self.instance + '-'!r}",
                 "metadata",
@@ -436,72 +287,6 @@ def _label(item: _Item, owner: dict[str, Any], labels: Mapping[str, str], *path:
                 next_step="Use a label of your own, such as app, for selectors",
             )
     written.update(labels)
-
-
-# ── scope ────────────────────────────────────────────────────────────────────────────────────────────
-
-_NAMED_BY_OTHERS = frozenset(
-    (
-        ("apiextensions.k8s.io", "CustomResourceDefinition"),
-        ("apiregistration.k8s.io", "APIService"),
-        ("storage.k8s.io", "CSIDriver"),
-    )
-)
-"""Kinds whose names follow from what they are, so that they cannot begin with the instance."""
-
-_CLUSTER_SCOPED: Mapping[str, frozenset[str]] = {
-    "": frozenset(("ComponentStatus", "Namespace", "Node", "PersistentVolume")),
-    "admissionregistration.k8s.io": frozenset(
-        (
-            *("MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding", "MutatingWebhookConfiguration"),
-            *("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
-            "ValidatingWebhookConfiguration",
-        )
-    ),
-    "apiextensions.k8s.io": frozenset(("CustomResourceDefinition",)),
-    "apiregistration.k8s.io": frozenset(("APIService",)),
-    "authentication.k8s.io": frozenset(("SelfSubjectReview", "TokenReview")),
-    "authorization.k8s.io": frozenset(
-        ("SelfSubjectAccessReview", "SelfSubjectRulesReview", "SubjectAccessReview")
-    ),
-    "certificates.k8s.io": frozenset(("CertificateSigningRequest", "ClusterTrustBundle")),
-    "flowcontrol.apiserver.k8s.io": frozenset(("FlowSchema", "PriorityLevelConfiguration")),
-    "internal.apiserver.k8s.io": frozenset(("StorageVersion",)),
-    "networking.k8s.io": frozenset(("IPAddress", "IngressClass", "ServiceCIDR")),
-    "node.k8s.io": frozenset(("RuntimeClass",)),
-    "rbac.authorization.k8s.io": frozenset(("ClusterRole", "ClusterRoleBinding")),
-    "resource.k8s.io": frozenset(
-        ("DeviceClass", "DeviceTaintRule", "ResourcePoolStatusRequest", "ResourceSlice")
-    ),
-    "scheduling.k8s.io": frozenset(("PriorityClass",)),
-    "storage.k8s.io": frozenset(
-        ("CSIDriver", "CSINode", "StorageClass", "VolumeAttachment", "VolumeAttributesClass")
-    ),
-    "storagemigration.k8s.io": frozenset(("StorageVersionMigration",)),
-}
-"""Kubernetes 1.36, the kinds that ``k8s.io/api`` marks non-namespaced."""
-
-_BUILTIN_GROUPS = frozenset(
-    (
-        *_CLUSTER_SCOPED,
-        *(
-            "apps",
-            "autoscaling",
-            "batch",
-            "coordination.k8s.io",
-            "discovery.k8s.io",
-            "events.k8s.io",
-            "policy",
-        ),
-    )
-)
-
-
-def builtin_scope(group: str, kind: str) -> bool | None:
-    """The scope of Kubernetes' own kinds; None for every other group."""
-    if kind in _CLUSTER_SCOPED.get(group, ()):
-        return False
-    return True if group in _BUILTIN_GROUPS else None
 
 
 def with_crds(documents: Iterable[Document], scope: Scope = builtin_scope) -> Scope:

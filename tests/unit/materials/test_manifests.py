@@ -7,15 +7,16 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from allup.errors import InputError
-from allup.manifests import Desired, builtin_scope, mentioned, render, substitute, with_crds
+from allup.manifests import Desired, builtin_scope, render, with_crds
 from allup.model.labels import COMPONENT, INSTANCE, standard_labels
 from allup.model.live import KnownLater
 from allup.quantities import Quantity
 from allup.refs import ObjectRef
+from allup.substitution import mentioned, substitute
 from allup.yamlfiles import parse_documents
 
 LABELS = standard_labels("shop", "blue", "web")
@@ -134,6 +135,7 @@ def test_mentioned_finds_names_in_values_and_keys_but_no_literals() -> None:
     assert mentioned(documents) == {"k", "v", "w"}
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_characters="${", codec="utf-8")), st.text(st.characters(codec="utf-8")))
 def test_a_value_is_never_substituted_again(before: str, value: str) -> None:
     written = json.dumps(f"{before}${{x}}{before}", ensure_ascii=True)
@@ -142,6 +144,7 @@ def test_a_value_is_never_substituted_again(before: str, value: str) -> None:
         assert substituted(f"a: {written}", x=value) == {"a": f"{before}{value}{before}"}
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_characters="{", codec="ascii")))
 def test_text_without_a_brace_is_left_alone(text: str) -> None:
     assert substituted(f"a: {json.dumps(text)}") == {"a": text}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from allup.errors import InputError
@@ -147,6 +147,7 @@ def test_a_byte_order_mark_is_dropped(tmp_path: Path) -> None:
     assert to_data(load_documents(file)[0].node) == {"a": 1}
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_parsed_or_refused_never_a_traceback(text: str) -> None:
     with contextlib.suppress(InputError):
@@ -160,6 +161,7 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text("abc", min_size=1), json_values, min_size=1))
 def test_json_is_yaml_and_comes_back_as_it_was(value: object) -> None:
     assert data_of(json.dumps(value)) == value
