@@ -3,7 +3,6 @@ then prune, and the inventory."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -20,7 +19,7 @@ from allup.loading import LoadedPlatform, dependencies
 from allup.manifests import refuse_twice
 from allup.model.platform import Component
 from allup.refs import GroupKind, ObjectRef
-from allup.run import explaining, ownkeys, pruning, secretsource, surroundings
+from allup.run import explaining, ownkeys, pruning, secretsource
 from allup.run.applying import Applier
 from allup.run.assembly import Assembler
 from allup.run.checks import EVERY, Checker
@@ -37,6 +36,7 @@ from allup.run.progress import (
 from allup.run.schedule import Schedule, Skipped
 from allup.run.selection import selected_up
 from allup.run.session import Session
+from allup.run.surroundings import Surroundings
 from allup.run.waiting import Beside, NotReady, Stopped, Wait
 
 _ACTIONS = {
@@ -71,8 +71,7 @@ class Up(InstanceRun):
         self._applier: Applier
         self._inventory: Inventory
         self._keys: ownkeys.OwnKeys | None = None
-        self._binding_modes: dict[str | None, str | None] | None = None
-        self._lock = threading.Lock()
+        self._surroundings = Surroundings(session.objects)
 
     def run(self) -> RunFinished:
         """Does all of it. Raises AllupError for what is wrong before the first component starts; what fails
@@ -253,7 +252,7 @@ class Up(InstanceRun):
             watches=self._watches,
             discovery=self._session.discovery,
             switchboard=self._switchboard,
-            beside=Beside(self._watches.store, component.name, self._binding_mode),
+            beside=Beside(self._watches.store, component.name, self._surroundings.binding_mode),
             clock=self._clock,
             stopped=self._session.stop.is_set,
             on_message=lambda text: self._ledger.moved(component.name, Phase.WAITING, text),
@@ -266,7 +265,7 @@ class Up(InstanceRun):
             self._session.api,
             self._watches.store,
             self._platform.namespace,
-            surroundings.simulated_nodes(self._objects),
+            self._surroundings.simulated_nodes(),
         )
         for check in component.checks:
             while True:
@@ -280,12 +279,6 @@ class Up(InstanceRun):
                 if self._session.stop.wait(EVERY):
                     raise Stopped
             self._ledger.checked(component.name, check.name, answer.outcome, answer.detail)
-
-    def _binding_mode(self, storage_class: str | None) -> str | None:
-        with self._lock:
-            if self._binding_modes is None:
-                self._binding_modes = surroundings.binding_modes(self._objects)
-            return self._binding_modes.get(storage_class)
 
     def _await_namespace_gone(self) -> None:
         name = self._platform.namespace
