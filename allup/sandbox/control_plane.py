@@ -163,7 +163,7 @@ def _kwok(folder: StateFolder, ports: Mapping[str, int], config: Sequence[Path])
 def kwok_configuration() -> dict[str, object]:
     """kwok's own settings: enough hands for a thousand pods at once, and leases that keep its nodes Ready.
 
-    Without a lease a node is NotReady after the controller manager's grace period (50 s), and its pods with it.
+    A node without one is NotReady after the controller manager's grace period (50 s), and its pods with it.
     """
     return {
         "apiVersion": "config.kwok.x-k8s.io/v1alpha1",

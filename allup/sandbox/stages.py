@@ -63,7 +63,8 @@ def _deletes(spec: Mapping[str, Any]) -> bool:
 
 
 def standard(folder: Path) -> list[Document]:
-    """Every document of the ``*.yaml`` files in *folder*, faults spared, and ours: pods recover, claims get volumes."""
+    """Every document of the ``*.yaml`` files in *folder*, and ours by which pods recover and claims get
+    volumes; those about pods spare faults."""
     import yaml
 
     documents: list[Document] = []
@@ -96,8 +97,8 @@ def storage_class() -> Document:
     }
 
 
-# The controller manager takes Ready from the pods of a node whose heartbeat it missed: after the machine slept,
-# say. A kubelet would give it back.
+# The controller manager takes Ready from the pods of a node whose heartbeat it missed, after the machine
+# slept for example. A kubelet would give it back.
 _READY_AGAIN: Document = {
     "apiVersion": "kwok.x-k8s.io/v1alpha1",
     "kind": "Stage",
