@@ -44,13 +44,16 @@ class Assembler:
     evaluation: frozenset[str] = frozenset()
     _contents: dict[ObjectRef, Mapping[str, Any]] = field(default_factory=dict)
 
-    def component(self, component: Component, *, planning: bool = False) -> tuple[Desired, ...]:
+    def component(
+        self, component: Component, *, planning: bool = False, looking: bool = True
+    ) -> tuple[Desired, ...]:
         """The objects of a component with live values, pins, labels and checksums filled in.
 
-        Raises AllupError when a live value is not there; with *planning* it is KnownLater instead.
+        Raises AllupError when a live value is not there; with *planning* it is KnownLater instead. Without
+        *looking* the cluster is not asked for what the store does not have.
         """
         live = {
-            value: self._live(component, value, planning)
+            value: self._live(component, value, planning, looking)
             for value in live_values(self.loaded, component.name)
         }
         desired = assemble(
@@ -133,8 +136,8 @@ class Assembler:
         annotations = desired.body["metadata"].setdefault("annotations", {})
         annotations[labels.INITIALISED_BY] = mark
 
-    def _live(self, component: Component, live: Live, planning: bool) -> object:
-        found = self._look_up(live.ref)
+    def _live(self, component: Component, live: Live, planning: bool, looking: bool) -> object:
+        found = self._look_up(live.ref, looking)
         if found is not None:
             try:
                 value = expressions.first(live.expression, found)
@@ -159,10 +162,12 @@ class Assembler:
         made = makers(self.loaded)
         return next((name for ref, name in made if _same_name(wanted, ref)), "")
 
-    def _look_up(self, short: ShortRef) -> dict[str, Any] | None:
+    def _look_up(self, short: ShortRef, looking: bool) -> dict[str, Any] | None:
         for ref, obj in self.store.all():
             if short.matches(ref) and (short.namespace or ref.namespace in ("", self.namespace)):
                 return dict(obj)
+        if not looking:
+            return None
         resource = self.objects.discovery.find(short.group, short.kind)
         if resource is None and not short.group:
             resource = next(iter(self.objects.discovery.of_kind(short.kind)), None)
