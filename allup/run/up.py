@@ -224,7 +224,7 @@ class Up(InstanceRun):
             if self._options.wait:
                 self._wait(component, applied, deadline)
                 if component.checks:
-                    self._ledger.moved(name, Phase.CHECKING, f"{len(component.checks)} health checks")
+                    self._ledger.moved(name, Phase.CHECKING, _health_checks(len(component.checks)))
                     self._check(component, deadline)
         except Stopped:
             return False
@@ -353,3 +353,7 @@ class Up(InstanceRun):
 
 def _did_something(actions: Mapping[Action, int]) -> bool:
     return any(actions.get(a) for a in (Action.CREATED, Action.CHANGED, Action.REPLACED))
+
+
+def _health_checks(number: int) -> str:
+    return f"{number} health check{'s' if number != 1 else ''}"
