@@ -16,7 +16,7 @@ from allup.refs import GroupKind, ObjectRef
 from allup.report.tables import table
 from allup.run.options import RunOptions
 from tasks.preparing import Prepared, names, prepare, seconds
-from tasks.verbs import Call
+from tasks.verb import Call
 
 if TYPE_CHECKING:
     from allup.manifests import Desired
@@ -421,8 +421,8 @@ def secrets(call: Call) -> None:
         origin = "provided" if labels.KEEP not in annotations else "generated, kept"
         if labels.EVALUATION in annotations:
             origin = "evaluation value"
-        if found_name not in declared:
-            origin = "rendered"
+        if labels.RENDERED in annotations:
+            origin = "rendered from a template"
         component = (obj["metadata"].get("labels") or {}).get(labels.COMPONENT, "")
         for key in sorted(obj.get("data") or {}):
             rows.append((found_name, key, component, origin, obj["metadata"]["creationTimestamp"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from invoke.context import Context
 from invoke.parser.argument import Argument
@@ -13,10 +13,8 @@ from invoke.tasks import Task
 from allup.model.settings import SettingSpec, setting_specs
 from tasks.edge import edge
 from tasks.flags import FIXED, Flag
-from tasks.verbs import Call, Verb
-
-if TYPE_CHECKING:
-    from tasks.platforms import PlatformFolder
+from tasks.platform_folder import PlatformFolder
+from tasks.verb import Call, Verb
 
 
 class PlatformTask(Task[Any]):

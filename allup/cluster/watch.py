@@ -7,6 +7,7 @@ handed to everybody who waits. Where watching is forbidden, lists are repeated i
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 import threading
@@ -21,6 +22,7 @@ from allup.cluster.discovery import Resource
 from allup.cluster.requests import Api, Lines
 from allup.cluster.store import Store
 from allup.errors import AllupError, ApiError, ClusterError, Expired, NotFound
+from allup.model import labels
 from allup.refs import ObjectRef
 
 SERVER_TIMEOUT = 50  # seconds after which the server ends a watch; shorter than our own read timeout,
@@ -101,8 +103,22 @@ class Watches:
         for item in answer["items"]:
             item.setdefault("apiVersion", resource.api_version)
             item.setdefault("kind", resource.kind)
+            self.learn(item)
         self.store.replace(resource.group, resource.kind, namespace, answer["items"])
         return str(answer["metadata"].get("resourceVersion", ""))
+
+    def learn(self, obj: dict[str, Any]) -> None:
+        """Makes the values of a Secret known to the redactor: from here on they are masked everywhere.
+
+        Not the lines of a rendered text: the values in it come from other Secrets, the rest is configuration.
+        """
+        if obj.get("kind") != "Secret" or labels.RENDERED in (obj["metadata"].get("annotations") or {}):
+            return
+        for value in (obj.get("data") or {}).values():
+            try:
+                self._api.redactor.add(base64.b64decode(value).decode())
+            except ValueError:  # bytes that are no text can only be shown in base64
+                self._api.redactor.add(value)
 
 
 class _Watch:
@@ -201,6 +217,7 @@ class _Watch:
             raise ApiError("watch", str(obj.get("message", "")), status=int(obj.get("code") or 0))
         self._version = obj["metadata"]["resourceVersion"]
         if news["type"] in ("ADDED", "MODIFIED"):
+            self._shared.learn(obj)
             self._shared.store.put(obj)
         elif news["type"] == "DELETED":
             self._shared.store.remove(ObjectRef.of(obj), uid=obj["metadata"].get("uid", ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from allup.refs import ShortRef
@@ -42,3 +43,14 @@ class KnownLater(str):
     """Stands for a live value in a plan: the text says after which component it will be known."""
 
     __slots__ = ()
+
+
+def later_texts(value: object) -> frozenset[str]:
+    """What every KnownLater anywhere in *value* says."""
+    if isinstance(value, KnownLater):
+        return frozenset({str(value)})
+    if isinstance(value, Mapping):
+        return frozenset().union(*(later_texts(inner) for inner in value.values()))
+    if isinstance(value, list | tuple):
+        return frozenset().union(*(later_texts(inner) for inner in value))
+    return frozenset()

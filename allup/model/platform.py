@@ -93,7 +93,9 @@ class Component:
     ``after`` names what must be *up* before this one starts, not whom it calls later.
     ``keep`` are objects that all-down leaves (claims, volumes and generated Secrets always stay).
     ``replace`` are objects that may be deleted and made again when an immutable field has to change.
-    ``deadline`` is in seconds. ``task`` is the name of its up task when it is not ``<name>-up``.
+    ``initialised_by`` maps a claim to the Secret whose values its data was made with: a claim whose data was
+    made with others is refused. ``deadline`` is in seconds. ``task`` is the name of its up task when it is
+    not ``<name>-up``.
     """
 
     name: str
@@ -114,6 +116,7 @@ class Component:
     pins: Sequence[Pin] = ()
     children: Sequence[Children] = ()
     before_down: Sequence[ScaleToZero] = ()
+    initialised_by: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import hmac
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,7 +16,7 @@ from allup.cluster.store import Store
 from allup.configs import checksummed
 from allup.errors import AllupError
 from allup.loading import LoadedPlatform, assemble, live_values, makers
-from allup.manifests import Desired
+from allup.manifests import Desired, Scope, builtin_scope, with_crds
 from allup.model import labels
 from allup.model.live import KnownLater, Live
 from allup.model.platform import Component, Pin
@@ -56,7 +59,8 @@ class Assembler:
             live=live,
             secrets=self.secrets,
             salt_key=self.salt_key,
-            scope=self.namespaced,
+            scope=self._scope(),
+            evaluation=self.evaluation,
         )
         finished = tuple(self._finish(component, each, live) for each in desired)
         for each in finished:
@@ -68,7 +72,11 @@ class Assembler:
     def namespaced(self, group: str, kind: str) -> bool | None:
         """What the server says of a kind's scope, None when it does not serve it (yet)."""
         found = self.objects.discovery.find(group, kind)
-        return None if found is None else found.namespaced
+        return builtin_scope(group, kind) if found is None else found.namespaced
+
+    def _scope(self) -> Scope:
+        documents = [one for some in self.loaded.documents.values() for one in some]
+        return with_crds(documents, self.namespaced)
 
     def pinned_later(self, component: Component, desired: Desired, obj: Mapping[str, Any]) -> Desired | None:
         """*desired* with the values the server just chose for its pins, None when there is nothing to add."""
@@ -94,8 +102,8 @@ class Assembler:
         metadata.setdefault("labels", {})[labels.APPLYSET_PART_OF] = self.applyset_id
         if any(ShortRef.parse(kept).matches(desired.ref) for kept in component.keep):
             metadata.setdefault("annotations", {})[labels.KEEP] = "platform"
-        if desired.ref.kind == "Secret" and desired.ref.name in self.evaluation:
-            metadata.setdefault("annotations", {})[labels.EVALUATION] = "true"
+        if desired.ref.kind == "PersistentVolumeClaim" and desired.ref.name in component.initialised_by:
+            self._remember_secret(desired, component.initialised_by[desired.ref.name])
         for pin in _pins(component, desired.ref):
             known = self.store.get(desired.ref)
             value = _at(known, pin.path) if known is not None else None
@@ -104,6 +112,26 @@ class Assembler:
             if value is not None and not isinstance(value, KnownLater):
                 _set(body, pin.path, value)
         return desired
+
+    def _remember_secret(self, desired: Desired, secret: str) -> None:
+        """Notes on a claim which values its data is made with; refuses one that was made with others."""
+        values = self.secrets.get(secret)
+        if self.checksum_key is None or values is None:
+            return
+        canonical = json.dumps(sorted(values.items())).encode()
+        mark = hmac.new(self.checksum_key, canonical, hashlib.sha256).hexdigest()[:32]
+        known = self.store.get(desired.ref)
+        made_with = ((known or {}).get("metadata", {}).get("annotations") or {}).get(labels.INITIALISED_BY)
+        if made_with not in (None, mark):
+            raise AllupError(
+                str(desired.ref),
+                f"its data was made with other values than Secret {secret} has now",
+                evidence="What is stored there does not open with them",
+                next_step="Put the old Secret back, or lose the data: delete the claim and bring "
+                f"{desired.component} up again",
+            )
+        annotations = desired.body["metadata"].setdefault("annotations", {})
+        annotations[labels.INITIALISED_BY] = mark
 
     def _live(self, component: Component, live: Live, planning: bool) -> object:
         found = self._look_up(live.ref)
@@ -127,8 +155,9 @@ class Assembler:
             next_step=f"Bring {maker} up first" if maker else "",
         )
 
-    def _maker(self, ref: ShortRef) -> str:
-        return next((name for made, name in makers(self.loaded).items() if _same_name(ref, made)), "")
+    def _maker(self, wanted: ShortRef) -> str:
+        made = makers(self.loaded)
+        return next((name for ref, name in made if _same_name(wanted, ref)), "")
 
     def _look_up(self, short: ShortRef) -> dict[str, Any] | None:
         for ref, obj in self.store.all():
@@ -173,5 +202,5 @@ def _set(body: dict[str, Any], path: str, value: Any) -> None:
         body[last] = value
 
 
-def _same_name(wanted: ShortRef, made: ShortRef) -> bool:
+def _same_name(wanted: ShortRef, made: ObjectRef) -> bool:
     return (wanted.kind, wanted.name) == (made.kind, made.name) and wanted.group in ("", made.group)

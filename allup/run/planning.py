@@ -16,7 +16,7 @@ from allup.graph import Graph
 from allup.loading import LoadedPlatform, dependencies
 from allup.manifests import Desired
 from allup.model import labels
-from allup.model.live import KnownLater
+from allup.model.live import later_texts
 from allup.refs import GroupKind, ObjectRef
 from allup.run import conflicts, ownkeys, secretsource
 from allup.run.assembly import Assembler
@@ -108,7 +108,8 @@ class _Planner:
         inventory = inventories.of_store(self._watches.store, empty) or empty
         keys = ownkeys.of_store(self._watches.store, platform.instance, platform.namespace)
         resolved = secretsource.resolve(
-            [(c, s) for c in map(platform.component, names) for s in c.secrets],
+            [s for name in names for s in platform.component(name).secrets],
+            others=[s for c in platform.components for s in c.secrets],
             store=self._watches.store,
             namespace=platform.namespace,
             given=self._given,
@@ -164,7 +165,7 @@ class _Planner:
         if live is None and self._found_foreign(ref, exists):
             return PlanEntry(desired.component, ref, "conflict", note="exists and is not ours: --adopt it")
         if live is None and (not exists or desired.known_later or generated):
-            note = "; ".join(sorted(_known_later(desired.body)))
+            note = "; ".join(sorted(later_texts(desired.body)))
             return PlanEntry(desired.component, ref, "create", note=note, body=desired.body)
         try:
             applied = self._objects.apply(
@@ -240,13 +241,3 @@ class _Planner:
 
 def _masked(value: Any) -> Any:
     return value if value is None else "•••"
-
-
-def _known_later(value: Any) -> set[str]:
-    if isinstance(value, KnownLater):
-        return {str(value)}
-    if isinstance(value, Mapping):
-        return set().union(*(_known_later(v) for v in value.values())) if value else set()
-    if isinstance(value, list):
-        return set().union(*(_known_later(v) for v in value)) if value else set()
-    return set()

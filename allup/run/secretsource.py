@@ -10,7 +10,6 @@ from pathlib import Path
 
 from allup.cluster.store import Store
 from allup.model import labels
-from allup.model.platform import Component
 from allup.model.secrets import Provided, Secret
 from allup.redaction import Redactor
 from allup.refs import ObjectRef
@@ -54,8 +53,9 @@ def kept_values(store: Store, namespace: str, name: str) -> dict[str, str] | Non
 
 
 def resolve(
-    wanted: Sequence[tuple[Component, Secret]],
+    wanted: Sequence[Secret],
     *,
+    others: Sequence[Secret],
     store: Store,
     namespace: str,
     given: Given,
@@ -64,7 +64,8 @@ def resolve(
     redactor: Redactor,
     now: datetime,
 ) -> ResolvedSecrets:
-    """The values of all Secrets a run needs, every one of them known to *redactor* from here on.
+    """The values of the Secrets in *wanted*, every one of them known to *redactor* from here on; of *others*,
+    which templates may quote, only what the cluster keeps.
 
     Raises InputError when one is neither given nor kept nor made; nothing has been written then.
     """
@@ -72,7 +73,7 @@ def resolve(
     evaluation: set[str] = set()
     warnings: list[str] = []
     random = SecretRandom()
-    for _, secret in wanted:
+    for secret in wanted:
         values = resolve_secret(
             _absolute(secret, folder),
             existing=kept_values(store, namespace, secret.name),
@@ -89,6 +90,10 @@ def resolve(
         warnings += values.warnings
         if values.evaluation:
             evaluation.add(secret.name)
+    for secret in others:
+        kept = kept_values(store, namespace, secret.name)
+        if kept is not None and secret.name not in resolved.values:
+            resolved.values[secret.name] = kept
     resolved.evaluation = frozenset(evaluation)
     resolved.warnings = tuple(warnings)
     return resolved

@@ -237,6 +237,7 @@ def platform(s: Settings) -> Platform:
                     Secret("ldap-tls", _ldap_tls(namespace, s.cluster_domain)),
                 ],
                 configs=[config_secret("sssd", **{"ldap.conf": "sssd.conf"})],
+                initialised_by={"ldap-data": "ldap-passwords"},
                 checks=[
                     command(
                         "deploy/openldap",

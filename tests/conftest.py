@@ -1,4 +1,4 @@
-"""One sandbox for every test that needs a cluster."""
+"""One sandbox for every test that needs a cluster, in whatever tier."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from allup.sandbox import Sandboxes, SandboxStatus
 from allup.sandbox.paths import cache_home
 
 # Tests that watch for a pod that goes wrong label it ``allup-fault: <one of these stages' values>``.
-STAGES = Path(__file__).parent / "stages"
+STAGES = Path(__file__).parent / "cluster" / "stages"
+CHECKOUT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="session")
@@ -25,11 +26,12 @@ def sandbox_environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def sandbox(
-    sandbox_environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[SandboxStatus]:
-    """A running sandbox with two nodes and the fault stages of this folder, deleted at the end."""
-    sandboxes = Sandboxes(tmp_path_factory.mktemp("checkout"), sandbox_environ)
+def sandbox(sandbox_environ: dict[str, str]) -> Iterator[SandboxStatus]:
+    """A running sandbox with two nodes and the stages of tests/cluster/stages, deleted at the end.
+
+    It belongs to this checkout, so that an ``inv`` process started in ``sandbox_environ`` finds it.
+    """
+    sandboxes = Sandboxes(CHECKOUT, sandbox_environ)
     try:
         yield sandboxes.up("tests", extra_stages=sorted(STAGES.glob("*.yaml")))
     finally:
