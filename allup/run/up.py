@@ -176,6 +176,8 @@ class Up:
         )
         if any(platform.component(name).initialised_by for name in self._names):
             self._list(GroupKind("", "PersistentVolumeClaim"), namespace)  # a mismatch is refused here
+        for name in self._names:
+            self._assembler.refuse_without(platform.component(name))
         planned = [
             d
             for name in self._names
