@@ -1,12 +1,13 @@
 """allup: brings multi-part systems up on Kubernetes. What a platform.py may import is what stands here."""
 
 from allup.errors import AllupError, InputError
-from allup.model.checks import command, http, jq, tcp
-from allup.model.extras import PROBE, ListChildren, ProbePod, Reading, RunCommand, RunTrials, Trial
+from allup.model.checks import HealthCheck, command, http, jq, tcp
+from allup.model.extras import PROBE, ExtraTask, ListChildren, ProbePod, Reading, RunCommand, RunTrials, Trial
 from allup.model.live import live
 from allup.model.platform import (
     Children,
     Component,
+    Config,
     Platform,
     await_log_line,
     config_map,
@@ -33,6 +34,9 @@ __all__ = [
     "AllupError",
     "Children",
     "Component",
+    "Config",
+    "ExtraTask",
+    "HealthCheck",
     "InputError",
     "ListChildren",
     "Password",
