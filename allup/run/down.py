@@ -6,7 +6,6 @@ longer in the code still goes, in order. Missing objects and missing kinds are f
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,28 +15,26 @@ from allup import expressions
 from allup.cluster import inventory as inventories
 from allup.cluster import namespaces, streams
 from allup.cluster.inventory import Inventory, Run
-from allup.cluster.lease import Lease
 from allup.cluster.store import component_of
-from allup.cluster.watch import Watches
 from allup.diagnosis import Finding
-from allup.errors import AllupError, ApiError, ClusterError, NotFound, Terminated
+from allup.errors import AllupError, ApiError, NotFound
 from allup.graph import Graph
 from allup.model import labels
 from allup.model.platform import AwaitLogLine, Component, Platform, ScaleToZero
 from allup.ordering import in_delete_order
 from allup.refs import GroupKind, ObjectRef
-from allup.run import ownkeys, surroundings
+from allup.run import ownkeys
+from allup.run.instance_run import InstanceRun
 from allup.run.keeping import why_kept
 from allup.run.leaving import Leaving, holds
-from allup.run.ledger import Ledger
 from allup.run.listening import Listener
 from allup.run.options import RunOptions
 from allup.run.progress import Action, Phase, Reporter, RunFinished, RunStarted
 from allup.run.schedule import Schedule
 from allup.run.selection import selected_down
 from allup.run.session import Session
-from allup.run.waiting import Stopped, Switchboard
-from allup.run.workers import Pool
+from allup.run.surroundings import simulated_nodes
+from allup.run.waiting import Stopped
 
 GRACE_MARGIN = 30.0
 _LINES_BEFORE = 20
@@ -46,7 +43,7 @@ _WITH_PODS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "Cr
 _COPIES = ("Endpoints", "EndpointSlice")
 
 
-class Down:
+class Down(InstanceRun):
     """One run. *kinds* are the kinds of the platform's manifests, for when the inventory is gone."""
 
     def __init__(
@@ -57,28 +54,11 @@ class Down:
         options: RunOptions,
         report: Reporter,
     ) -> None:
-        self._session = session
-        self._platform = platform
+        super().__init__(session, platform, options, report)
         self._kinds = kinds
-        self._options = options
-        self._objects = session.objects
-        self._clock = session.clock
-        self._ledger = Ledger(report, session.clock)
-        self._pool = Pool(options.jobs)
-        self._switchboard = Switchboard()
-        self._watches = Watches(
-            session.api,
-            selector=labels.instance_selector(platform.instance),
-            on_failure=self._switchboard.fail,
-            on_note=lambda text: self._ledger.note(text, warning=True),
-        )
-        self._watches.store.listen(self._switchboard.changed)
-        self._lease: Lease | None = None
-        self._deadline = session.started + options.timeout
         self._namespace: namespaces.NamespaceState | None = None
         self._inventory: Inventory | None = None
         self._names: tuple[str, ...] = ()
-        self._orphaned_children: list[str] = []
 
     def run(self) -> RunFinished:
         """Does all of it; what is stuck is in the result. Raises AllupError for what is wrong beforehand,
@@ -90,13 +70,11 @@ class Down:
         self._see_what_is_there()
         graph = self._graph()
         self._names = selected_down(graph, self._options.only, self._live(), self._options.cascade)
-        self._ledger.say(self._started_progress(graph))
-        outcome = "stuck"
-        try:
-            self._take_lock()
+        with self._ending(lambda: self._finish("interrupted")):
+            self._lock_if_there()
+            self._ledger.say(self._started_progress(graph))
             needed_by = {n: [d for d in self._names if n in graph.direct_needs(d)] for n in self._names}
-            # A component that is stuck does not stop what does not depend on it, nor what it needs:
-            # except that those stay, since their client is still there.
+            # What is stuck does not stop what is independent of it; what it still uses stays.
             gone = Schedule(
                 needed_by,
                 self._component,
@@ -105,20 +83,7 @@ class Down:
             ).run()
             if self._switchboard.failure is not None:
                 raise self._switchboard.failure
-            gone = self._end(graph, gone)
-            outcome = "done" if gone else "stuck"
-            return self._finish(outcome)
-        except (KeyboardInterrupt, Terminated):
-            self._session.stop.set()
-            self._switchboard.wake()
-            self._finish("interrupted")
-            raise
-        except BaseException:
-            self._session.stop.set()
-            self._switchboard.wake()
-            raise
-        finally:
-            self._close()
+            return self._finish("done" if self._end(gone) else "stuck")
 
     # What is there
 
@@ -182,33 +147,16 @@ class Down:
             needs={n: tuple(d for d in self._names if n in graph.direct_needs(d)) for n in self._names},
         )
 
-    def _take_lock(self) -> None:
+    def _lock_if_there(self) -> None:
         if self._namespace is None or self._namespace.terminating:
             return
-        platform = self._platform
-        lease = Lease(
-            self._session.api,
-            platform.namespace,
-            platform.instance,
-            here=self._session.here,
-            on_lost=self._switchboard.fail,
-        )
         try:
-            lease.acquire(self._options.lock_timeout)
+            self._take_lock()
         except NotFound:
-            return  # the namespace went away meanwhile
+            pass  # the namespace went away meanwhile
         except ApiError as error:
-            if error.status == 403 and "being terminated" not in error.fact:
-                raise ClusterError(
-                    f"instance {platform.instance}",
-                    "we may not write in its namespace",
-                    evidence=error.fact,
-                    next_step="Use a context with more rights",
-                ) from error
-            if error.status != 403:
+            if error.status != 403:  # being terminated: nobody can take a lock in it any more
                 raise
-            return
-        self._lease = lease
 
     # One component
 
@@ -326,7 +274,7 @@ class Down:
         pods = [(pod, self._watches.store.get(pod) or {}) for pod in self._pods_of(self._uid(ref), leaving)]
         if not pods:
             return None
-        simulated = surroundings.simulated_nodes(self._objects)
+        simulated = simulated_nodes(self._objects)
         if any((obj.get("spec") or {}).get("nodeName") in simulated for _, obj in pods):
             self._ledger.note(f"{component}: {hook.why or hook.pattern} is not looked for: simulated node")
             return None
@@ -398,9 +346,9 @@ class Down:
 
     # The end
 
-    def _end(self, graph: Graph, gone: bool) -> bool:
+    def _end(self, gone: bool) -> bool:
         if self._namespace is None:
-            return gone and self._purge_cluster_scoped() if self._options.purge else gone
+            return gone and self._purge_kept() if self._options.purge else gone
         if self._options.only:
             return gone
         if gone and self._options.purge:
@@ -445,9 +393,6 @@ class Down:
                 self._delete(component_of(left[ref]), ref, left[ref])
             gone = self._await_all_gone(batch) and gone
         return gone
-
-    def _purge_cluster_scoped(self) -> bool:
-        return self._purge_kept()
 
     def _await_all_gone(self, refs: Sequence[ObjectRef]) -> bool:
         limit = min(self._deadline, self._clock.monotonic() + 60.0 + GRACE_MARGIN)
@@ -500,16 +445,6 @@ class Down:
             inventories.write(self._objects, inventory.with_run(run))
         except AllupError as error:
             self._ledger.note(f"the inventory could not be written: {error.fact}", warning=True)
-
-    def _close(self) -> None:
-        self._ledger.close()
-        self._watches.close()
-        self._pool.close()
-        if self._lease is not None:
-            release = threading.Thread(target=self._lease.release, daemon=True)
-            release.start()
-            release.join(0.5 if self._session.stop.is_set() else 5.0)
-        self._session.stop.set()
 
 
 def _is_true(expression: str, obj: Mapping[str, Any]) -> bool:
