@@ -14,7 +14,7 @@ from allup import expressions
 from allup.cluster.objects import Objects
 from allup.cluster.store import Store
 from allup.configs import checksummed
-from allup.errors import AllupError
+from allup.errors import AllupError, ClusterError
 from allup.loading import LoadedPlatform, assemble, live_values, makers
 from allup.manifests import Desired, Scope, builtin_scope, with_crds
 from allup.model import labels
@@ -71,6 +71,16 @@ class Assembler:
                 self._contents[each.ref] = _data(each.body)
         contents = {ref: _data(obj) for ref, obj in self.store.all() if ref.kind in ("ConfigMap", "Secret")}
         return tuple(checksummed(finished, {**contents, **self._contents}, self.checksum_key))
+
+    def refuse_without(self, component: Component) -> None:
+        """Raises ClusterError when the cluster lacks an object that the component requires."""
+        for required in component.requires:
+            if self._look_up(required.ref) is None:
+                raise ClusterError(
+                    f"component {component.name}",
+                    f"needs {required.ref}, which this cluster does not have",
+                    next_step=required.otherwise,
+                )
 
     def namespaced(self, group: str, kind: str) -> bool | None:
         """What the server says of a kind's scope, None when it does not serve it (yet)."""

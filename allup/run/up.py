@@ -137,6 +137,8 @@ class Up(InstanceRun):
         )
         if any(platform.component(name).initialised_by for name in self._names):
             self._list(_CLAIM)  # data made with another Secret is refused here, not halfway
+        for name in self._names:
+            self._assembler.refuse_without(platform.component(name))
         planned = [
             desired
             for name in self._names
