@@ -14,8 +14,8 @@ from pathlib import Path
 from invoke.collection import Collection
 from invoke.program import Program
 
-from bench.generated import NAME, Shape
 from allup import PlatformSettings
+from bench.generated import NAME, Shape
 from tasks.platform_task import PlatformTask
 from tasks.platforms import PlatformFolder
 from tasks.verbs import platform_verbs

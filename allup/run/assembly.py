@@ -6,6 +6,7 @@ import copy
 import hashlib
 import hmac
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -43,6 +44,7 @@ class Assembler:
     applyset_id: str
     evaluation: frozenset[str] = frozenset()
     _contents: dict[ObjectRef, Mapping[str, Any]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def component(
         self, component: Component, *, planning: bool = False, looking: bool = True
@@ -66,16 +68,16 @@ class Assembler:
             evaluation=self.evaluation,
         )
         finished = tuple(self._finish(component, each, live) for each in desired)
-        for each in finished:
-            if each.ref.kind in ("ConfigMap", "Secret") and not each.ref.group:
-                self._contents[each.ref] = _data(each.body)
-        contents = {ref: _data(obj) for ref, obj in self.store.all() if ref.kind in ("ConfigMap", "Secret")}
-        return tuple(checksummed(finished, {**contents, **self._contents}, self.checksum_key))
+        contents = {ref: _data(obj) for ref, obj in self.store.all() if _is_content(ref)}
+        with self._lock:
+            self._contents |= {each.ref: _data(each.body) for each in finished if _is_content(each.ref)}
+            contents |= self._contents
+        return tuple(checksummed(finished, contents, self.checksum_key))
 
     def refuse_without(self, component: Component) -> None:
         """Raises ClusterError when the cluster lacks an object that the component requires."""
         for required in component.requires:
-            if self._look_up(required.ref) is None:
+            if self._look_up(required.ref, looking=True) is None:
                 raise ClusterError(
                     f"component {component.name}",
                     f"needs {required.ref}, which this cluster does not have",
@@ -194,6 +196,10 @@ def secrets_of(components: Sequence[Component]) -> tuple[tuple[Component, Secret
 
 def _pins(component: Component, ref: ObjectRef) -> tuple[Pin, ...]:
     return tuple(pin for pin in component.pins if pin.ref.matches(ref))
+
+
+def _is_content(ref: ObjectRef) -> bool:
+    return not ref.group and ref.kind in ("ConfigMap", "Secret")
 
 
 def _data(obj: Mapping[str, Any]) -> Mapping[str, Any]:
