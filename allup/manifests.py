@@ -1,62 +1,35 @@
-"""Plain manifests and values to objects: ``${name}`` replaced after parsing, labels and namespaces added.
-
-A scalar without quotes that is only ``${name}`` takes the value's type; in quotes, or inside text, it is
-text; ``$${`` is a literal ``${``; a key or list item whose value is None disappears.
-"""
+"""Manifests and values into the objects we want: pure, and every refusal names file and line."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
-from allup.errors import InputError, did_you_mean
+from allup.errors import InputError
 from allup.model.labels import standard_labels
 from allup.model.live import KnownLater
 from allup.refs import ObjectRef, group_of
+from allup.scopes import NAMED_BY_OTHERS, Scope, builtin_scope
+from allup.substitution import contains_known_later, substitute
 from allup.yamlfiles import Document, MappingNode, Node, ScalarNode, SequenceNode, find, to_data
 
-Scope = Callable[[str, str], bool | None]
-"""(group, kind) → namespaced? None when it is not known."""
-
-_PLACEHOLDER = re.compile(r"\$\$\{|\$\{([^}]*)\}")
-_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
-_TEMPLATES: dict[tuple[str, str], tuple[str, ...]] = {
-    ("apps", "Deployment"): ("spec", "template"),
-    ("apps", "StatefulSet"): ("spec", "template"),
-    ("apps", "DaemonSet"): ("spec", "template"),
-    ("apps", "ReplicaSet"): ("spec", "template"),
-    ("batch", "Job"): ("spec", "template"),
-    ("batch", "CronJob"): ("spec", "jobTemplate", "spec", "template"),
-}
-_CLUSTER_SCOPED = frozenset(
-    {
-        *(("", kind) for kind in ("Namespace", "Node", "PersistentVolume")),
-        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
-        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
-        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"),
-        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding"),
-        ("apiextensions.k8s.io", "CustomResourceDefinition"),
-        ("apiregistration.k8s.io", "APIService"),
-        ("certificates.k8s.io", "CertificateSigningRequest"),
-        ("flowcontrol.apiserver.k8s.io", "FlowSchema"),
-        ("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration"),
-        ("networking.k8s.io", "IngressClass"),
-        ("node.k8s.io", "RuntimeClass"),
-        ("rbac.authorization.k8s.io", "ClusterRole"),
-        ("rbac.authorization.k8s.io", "ClusterRoleBinding"),
-        ("scheduling.k8s.io", "PriorityClass"),
-        *(("storage.k8s.io", kind) for kind in ("CSIDriver", "CSINode", "StorageClass", "VolumeAttachment")),
-    }
-)
-# Named by what they are, so an instance cannot prefix them.
-_FIXED_NAMES = frozenset({"CustomResourceDefinition", "APIService"})
+__all__ = [
+    "Desired",
+    "Scope",
+    "builtin_scope",
+    "contains_known_later",
+    "identities",
+    "pod_template_paths",
+    "refuse_twice",
+    "render",
+    "with_crds",
+]
 
 
 @dataclass(frozen=True)
 class Desired:
-    """One object as it shall be. *source* is ``file:line``, or what made it."""
+    """An object as it should be: *source* is the ``file:line`` (or the config, the Secret) it comes from."""
 
     ref: ObjectRef
     body: dict[str, Any]
@@ -65,280 +38,272 @@ class Desired:
 
     @property
     def known_later(self) -> bool:
-        """True when a value in it is only known once something else is up."""
-        return any(isinstance(text, KnownLater) for text in _texts(self.body))
-
-
-def builtin_scope(group: str, kind: str) -> bool | None:
-    """What is known of Kubernetes' own kinds: False for the cluster-scoped ones, None for all others."""
-    return False if (group, kind) in _CLUSTER_SCOPED else None
-
-
-def with_definitions(scope: Scope, documents: Sequence[Document]) -> Scope:
-    """*scope*, and what CustomResourceDefinitions among the documents say of their kinds."""
-    learned: dict[tuple[str, str], bool] = {}
-    for document in documents:
-        kind = find(document.node, "kind")
-        if isinstance(kind, ScalarNode) and kind.text == "CustomResourceDefinition":
-            spec = to_data(document.node).get("spec") or {}
-            defined = (spec.get("names") or {}).get("kind")
-            if defined:
-                learned[(str(spec.get("group", "")), str(defined))] = spec.get("scope") == "Namespaced"
-
-    def known(group: str, kind: str) -> bool | None:
-        found = scope(group, kind)
-        return learned.get((group, kind)) if found is None else found
-
-    return known
-
-
-def placeholders(node: Node) -> Iterator[str]:
-    """The names that a tree asks for."""
-    if isinstance(node, ScalarNode):
-        yield from (m.group(1) for m in _PLACEHOLDER.finditer(node.text) if m.group(1) is not None)
-    elif isinstance(node, MappingNode):
-        for key, _, value in node.entries:
-            yield from (m.group(1) for m in _PLACEHOLDER.finditer(key) if m.group(1) is not None)
-            yield from placeholders(value)
-    else:
-        for item in node.items:
-            yield from placeholders(item)
+        """True when a value inside is not known before another component is up."""
+        return contains_known_later(self.body)
 
 
 def render(
-    documents: Sequence[Document],
+    documents: Iterable[Document],
     values: Mapping[str, Any],
     *,
     platform: str,
     instance: str,
     component: str,
     namespace: str,
-    scope: Scope = builtin_scope,
-) -> tuple[Desired, ...]:
-    """The objects of a component's documents, decorated.
-
-    Raises InputError with file and line for an unknown name and for whatever cannot be a manifest of ours.
-    """
-    known = {
-        "instance": instance,
-        "namespace": namespace,
-        "platform": platform,
-        "component": component,
-        **values,
-    }
-    labels = standard_labels(platform, instance, component)
-    scope = with_definitions(scope, documents)
-    rendered: list[Desired] = []
-    seen: dict[ObjectRef, str] = {}
-    for document in documents:
-        body = _Substitution(document.path, known).mapping(document.node)
-        items = (
-            body["items"] if body.get("kind") == "List" and isinstance(body.get("items"), list) else [body]
-        )
-        where = f"{document.path}:{document.line}"
-        for item in items:
-            desired = _decorated(item, where, labels, component, namespace, instance, scope)
-            if desired.ref in seen:
-                raise InputError(where, f"{desired.ref} is already in {seen[desired.ref]}")
-            seen[desired.ref] = where
-            rendered.append(desired)
-    return tuple(rendered)
-
-
-def decorate(
-    body: dict[str, Any],
-    labels: Mapping[str, str],
-) -> None:
-    """Adds labels to an object, its pod template and its volumeClaimTemplates; never to a selector."""
-    _label(body, labels)
-    path = _TEMPLATES.get((group_of(body["apiVersion"]), body["kind"]))
-    if path is None:
-        return
-    template: Any = body
-    for key in path:
-        template = template.get(key) if isinstance(template, dict) else None
-    if isinstance(template, dict):
-        _label(template, labels)
-    spec = body.get("spec")
-    for claim in (spec.get("volumeClaimTemplates") or ()) if isinstance(spec, dict) else ():
-        _label(claim, labels)
-
-
-def pod_template(body: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The pod template of a workload, None for everything else."""
-    path = _TEMPLATES.get((group_of(body["apiVersion"]), body["kind"]))
-    template: Any = body
-    for key in path or ():
-        template = template.get(key) if isinstance(template, dict) else None
-    return template if path and isinstance(template, dict) else None
-
-
-def _label(obj: dict[str, Any], labels: Mapping[str, str]) -> None:
-    metadata = obj.setdefault("metadata", {})
-    if metadata is None:
-        metadata = obj["metadata"] = {}
-    metadata["labels"] = {**(metadata.get("labels") or {}), **labels}
-
-
-def _decorated(
-    body: Any,
-    where: str,
-    labels: Mapping[str, str],
-    component: str,
-    namespace: str,
-    instance: str,
     scope: Scope,
-) -> Desired:
-    if not isinstance(body, dict):
-        raise InputError(where, "is not an object with apiVersion, kind and metadata")
-    for field in ("apiVersion", "kind"):
-        if not isinstance(body.get(field), str) or not body[field]:
-            raise InputError(where, f"has no {field}")
-    metadata = body.get("metadata")
-    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str) or not metadata["name"]:
-        raise InputError(where, f"{body['kind']} has no metadata.name")
-    group, kind, name = group_of(body["apiVersion"]), body["kind"], metadata["name"]
-    if isinstance(name, KnownLater):
-        raise InputError(where, f"the name of a {kind} cannot be a live value")
-    if (group, kind) == ("", "Namespace"):
-        raise InputError(
-            where,
-            "the namespace is made by allup",
-            next_step="Say what it needs in Platform(pod_security=…) and remove it here",
-        )
-    if "status" in body:
-        raise InputError(where, f"{kind}/{name} has a status, which is not ours to write")
-    spec = body.get("spec")
-    if (group, kind) == ("batch", "Job") and isinstance(spec, dict) and "ttlSecondsAfterFinished" in spec:
-        raise InputError(
-            where,
-            f"Job/{name} has ttlSecondsAfterFinished",
-            evidence="Once it had vanished, the next up would run it again",
-            next_step="Remove it",
-        )
-    namespaced = scope(group, kind) is not False
-    if namespaced:
-        if metadata.get("namespace") not in (None, namespace):
-            raise InputError(
-                where,
-                f"{kind}/{name} names namespace {metadata['namespace']!r}, the platform's is {namespace!r}",
+) -> tuple[Desired, ...]:
+    """The objects of *documents* in their order, with values, namespace and labels filled in.
+
+    ``instance``, ``namespace``, ``platform`` and ``component`` are always among the values. Items of a
+    ``List`` come as objects of their own. Raises InputError for what cannot be applied or would not be safe.
+    """
+    place = _Place(platform, instance, component, namespace, scope)
+    names = {**values, "instance": instance, "namespace": namespace}
+    names |= {"platform": platform, "component": component}
+    desired = tuple(
+        place.desired(_Item(item, names)) for document in documents for item in _flattened(document)
+    )
+    refuse_twice(desired)
+    return desired
+
+
+def refuse_twice(desired: Iterable[Desired]) -> None:
+    """Raises InputError, naming both places, when the same object is described twice."""
+    seen: dict[ObjectRef, Desired] = {}
+    for one in desired:
+        first = seen.setdefault(one.ref, one)
+        if first is not one:
+            raise InputError(one.source, f"{one.ref} is described twice", evidence=f"Also in {first.source}")
+
+
+def identities(documents: Iterable[Document], values: Mapping[str, Any]) -> Iterator[ObjectRef]:
+    """Who the objects are, without rendering them; the namespace is left empty.
+
+    What cannot be told yet (a name that is known later, an unsound document) is left out: ``render``
+    has the words for it.
+    """
+    for document in documents:
+        for item in _flattened(document):
+            try:
+                version, kind, name = (
+                    substitute(node, values, item.path) if node else None
+                    for node in (
+                        find(item.node, "apiVersion"),
+                        find(item.node, "kind"),
+                        find(item.node, "metadata", "name"),
+                    )
+                )
+            except InputError:
+                continue
+            if (
+                isinstance(version, str)
+                and isinstance(kind, str)
+                and isinstance(name, str)
+                and not any(isinstance(part, KnownLater) for part in (version, kind, name))
+            ):
+                yield ObjectRef(group_of(version), kind, "", name)
+
+
+# ── documents into objects ───────────────────────────────────────────────────────────────────────────
+
+
+def _flattened(document: Document) -> Iterator[Document]:
+    """The document, or the items when it is a ``v1`` List."""
+    node = document.node
+    kind, items = find(node, "kind"), find(node, "items")
+    if isinstance(kind, ScalarNode) and kind.text == "List" and isinstance(items, SequenceNode):
+        for item in items.items:
+            yield from _flattened(Document(document.path, item, item.line))
+    else:
+        yield document
+
+
+class _Item:
+    """One document with its values filled in, and its lines to blame."""
+
+    def __init__(self, document: Document, values: Mapping[str, Any]) -> None:
+        self.document = document
+        self.source = f"{document.path}:{document.line}"
+        self.data = substitute(document.node, values, document.path)
+
+    def refuse(self, fact: str, *path: str | int, next_step: str = "") -> NoReturn:
+        """Raises InputError at the line of the node under *path*, or of what is nearest to it."""
+        line = self.document.line
+        for length in range(1, len(path) + 1):
+            line = _line_of(self.document.node, path[:length]) or line
+        raise InputError(f"{self.document.path}:{line}", fact, next_step=next_step)
+
+    def text(self, *path: str) -> str:
+        """The text under *path*, refused when it is missing, no text, or known later only."""
+        value: Any = self.data
+        for step in path:
+            value = value.get(step) if isinstance(value, dict) else None
+        field = ".".join(path)
+        if value is None or value == "":
+            self.refuse(f"an object has no {field}", *path[:-1])
+        if isinstance(value, KnownLater):
+            self.refuse(f"{field} would only be known later ({value}); who an object is must be known", *path)
+        if not isinstance(value, str):
+            self.refuse(f"{field} is {value!r} and not a text", *path, next_step="Put it in quotes")
+        return value
+
+    def mapping(self, parent: dict[str, Any], field: str, *path: str | int) -> dict[str, Any]:
+        """The mapping in *field* of *parent*, made when it is missing."""
+        if parent.get(field) is None:
+            parent[field] = {}
+        found = parent[field]
+        if not isinstance(found, dict):
+            self.refuse(f"{'.'.join(map(str, (*path, field)))} is not a mapping", *path, field)
+        return found
+
+
+def _line_of(node: Node, path: Sequence[str | int]) -> int:
+    """The line of the key or item at *path*, 0 when it is not in the file (it came with a value)."""
+    parent = find(node, *path[:-1])
+    if isinstance(parent, MappingNode):
+        return next((line for key, line, _ in parent.entries if key == path[-1]), 0)
+    found = find(parent, path[-1])
+    return found.line if found else 0
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the objects go, and the rules they have to keep there."""
+
+    platform: str
+    instance: str
+    component: str
+    namespace: str
+    scope: Scope
+
+    def desired(self, item: _Item) -> Desired:
+        body = item.data
+        if not isinstance(body, dict):
+            item.refuse("is not an object: a mapping with apiVersion, kind and metadata")
+        version, kind, name = item.text("apiVersion"), item.text("kind"), item.text("metadata", "name")
+        group = group_of(version)
+        self._refuse_what_we_do_not_apply(item, group, kind)
+        namespace = self._namespace(item, group, kind, name)
+        labels = standard_labels(self.platform, self.instance, self.component)
+        _label(item, body, labels)
+        for path in pod_template_paths(group, kind):
+            _label_inside(item, path, labels)
+        claims = _VOLUME_CLAIM_TEMPLATES.get((group, kind), ())
+        templates = _at(body, claims) if claims else None
+        for index, template in enumerate(templates if isinstance(templates, list) else ()):
+            if isinstance(template, dict):
+                _label(item, template, labels, *claims, index)
+        return Desired(ObjectRef(group, kind, namespace, name), body, self.component, item.source)
+
+    def _refuse_what_we_do_not_apply(self, item: _Item, group: str, kind: str) -> None:
+        body = item.data
+        if "status" in body:
+            item.refuse("status is written by the cluster, not by a manifest", "status")
+        if (group, kind) == ("", "Namespace"):
+            item.refuse(
+                "a manifest must not hold a Namespace", "kind", next_step="The namespace is made by all-up"
             )
-        metadata["namespace"] = namespace
-    elif "namespace" in metadata:
-        raise InputError(where, f"{kind}/{name} is cluster-scoped and cannot have a namespace")
-    elif kind not in _FIXED_NAMES and not name.startswith(f"{instance}-"):
-        raise InputError(
-            where,
-            f"{kind}/{name} is cluster-scoped, so two instances would share it",
-            next_step=f"Name it ${{instance}}-{name}",
-        )
-    decorate(body, labels)
-    return Desired(ObjectRef(group, kind, namespace if namespaced else "", name), body, component, where)
-
-
-class _Gone:
-    """What a None placeholder leaves behind until its key or item is dropped."""
-
-
-_GONE = _Gone()
-
-
-class _Substitution:
-    def __init__(self, path: str, values: Mapping[str, Any]) -> None:
-        self._path = path
-        self._values = values
-
-    def mapping(self, node: Node) -> Any:
-        """A whole document."""
-        return self._node(node)
-
-    def _node(self, node: Node) -> Any:
-        if isinstance(node, ScalarNode):
-            return self._scalar(node)
-        if isinstance(node, SequenceNode):
-            items = [self._node(item) for item in node.items]
-            return [item for item in items if item is not _GONE]
-        assert isinstance(node, MappingNode)
-        entries = {}
-        for key, line, value in node.entries:
-            name = key if "$" not in key else self._text(key, line)
-            data = self._node(value)
-            if data is not _GONE:
-                if name in entries:
-                    raise InputError(f"{self._path}:{line}", f"the key {name!r} is there twice")
-                entries[name] = data
-        return entries
-
-    def _scalar(self, node: ScalarNode) -> Any:
-        if "$" not in node.text:
-            return node.data
-        whole = _PLACEHOLDER.fullmatch(node.text)
-        if whole is not None and whole.group(1) is not None:
-            value = self._value(whole.group(1), node.line)
-            if value is None:
-                return _GONE
-            if node.plain or isinstance(value, KnownLater):
-                return _copy(value)
-            return self._as_text(value, whole.group(1), node.line)
-        return self._text(node.text, node.line)
-
-    def _text(self, text: str, line: int) -> str:
-        later = False
-
-        def replacement(match: re.Match[str]) -> str:
-            nonlocal later
-            if match.group(1) is None:
-                return "${"
-            value = self._value(match.group(1), line)
-            later = later or isinstance(value, KnownLater)
-            return self._as_text(value, match.group(1), line)
-
-        replaced = _PLACEHOLDER.sub(replacement, text)
-        return KnownLater(replaced) if later else replaced
-
-    def _value(self, name: str, line: int) -> Any:
-        if not _NAME.match(name):
-            raise InputError(
-                f"{self._path}:{line}",
-                f"${{{name}}} is not a name",
-                next_step="Write $${ for a literal ${",
+        job = body.get("spec") if (group, kind) == ("batch", "Job") else None
+        if isinstance(job, dict) and "ttlSecondsAfterFinished" in job:
+            item.refuse(
+                "ttlSecondsAfterFinished makes a finished Job vanish, and the next up would run it again",
+                "spec",
+                "ttlSecondsAfterFinished",
+                next_step="Leave it out",
             )
-        if name not in self._values:
-            raise InputError(
-                f"{self._path}:{line}",
-                f"nobody defines ${{{name}}}{did_you_mean(name, self._values)}",
-                evidence=f"Known here are {', '.join(sorted(self._values))}",
+
+    def _namespace(self, item: _Item, group: str, kind: str, name: str) -> str:
+        metadata = item.data["metadata"]
+        given = metadata.get("namespace")
+        if isinstance(given, KnownLater):
+            item.refuse(f"metadata.namespace would only be known later ({given})", "metadata", "namespace")
+        if self.scope(group, kind) is not False:
+            if given is not None and given != self.namespace:
+                item.refuse(
+                    f"{kind}/{name} names the namespace {given!r}, but everything goes to {self.namespace!r}",
+                    "metadata",
+                    "namespace",
+                    next_step="Leave it out or write ${namespace}",
+                )
+            metadata["namespace"] = self.namespace
+            return self.namespace
+        if given is not None:
+            item.refuse(f"a {kind} is cluster-scoped and has no namespace", "metadata", "namespace")
+        if not name.startswith(f"{self.instance}-") and (group, kind) not in NAMED_BY_OTHERS:
+            item.refuse(
+                f"{kind}/{name} is cluster-scoped, so its name must begin with {self.instance + '-'!r}",
+                "metadata",
+                "name",
+                next_step=f'Write name: "${{instance}}-{name}", so that two installations do not collide',
             )
-        return self._values[name]
-
-    def _as_text(self, value: Any, name: str, line: int) -> str:
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        if value is None:
-            return ""
-        if isinstance(value, dict | list | tuple):
-            raise InputError(
-                f"{self._path}:{line}", f"${{{name}}} is a list or mapping and cannot stand inside text"
-            )
-        return str(value)
+        return ""
 
 
-def _copy(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _copy(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_copy(item) for item in value]
-    if isinstance(value, str) and not isinstance(value, KnownLater):
-        return str(value)  # a Quantity is a plain string from here on
+_TEMPLATE = ("spec", "template")
+_POD_TEMPLATES: dict[tuple[str, str], tuple[tuple[str, ...], ...]] = {
+    ("apps", "Deployment"): (_TEMPLATE,),
+    ("apps", "StatefulSet"): (_TEMPLATE,),
+    ("apps", "DaemonSet"): (_TEMPLATE,),
+    ("apps", "ReplicaSet"): (_TEMPLATE,),
+    ("", "ReplicationController"): (_TEMPLATE,),
+    ("batch", "Job"): (_TEMPLATE,),
+    ("batch", "CronJob"): (("spec", "jobTemplate"), ("spec", "jobTemplate", *_TEMPLATE)),
+}
+_VOLUME_CLAIM_TEMPLATES: dict[tuple[str, str], tuple[str, ...]] = {
+    ("apps", "StatefulSet"): ("spec", "volumeClaimTemplates"),
+}
+
+
+def pod_template_paths(group: str, kind: str) -> tuple[tuple[str, ...], ...]:
+    """Where a kind keeps what it stamps its pods (last) and Jobs from; empty for most kinds."""
+    return _POD_TEMPLATES.get((group, kind), ())
+
+
+def _at(body: Mapping[str, Any], path: Sequence[str]) -> Any:
+    value: Any = body
+    for step in path:
+        value = value.get(step) if isinstance(value, Mapping) else None
     return value
 
 
-def _texts(value: Any) -> Iterator[Any]:
-    if isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
-    else:
-        yield value
+def _label_inside(item: _Item, path: tuple[str, ...], labels: Mapping[str, str]) -> None:
+    template = _at(item.data, path)
+    if isinstance(template, dict):
+        _label(item, template, labels, *path)
+
+
+def _label(item: _Item, owner: dict[str, Any], labels: Mapping[str, str], *path: str | int) -> None:
+    """Adds *labels*; another value of one of them is refused, since a selector may rely on it."""
+    metadata = item.mapping(owner, "metadata", *path)
+    written = item.mapping(metadata, "labels", *path, "metadata")
+    for label, value in labels.items():
+        if written.get(label, value) != value:
+            item.refuse(
+                f"the label {label} is {written[label]!r} here, but allup has to set it to {value!r}",
+                *path,
+                "metadata",
+                "labels",
+                label,
+                next_step="Use a label of your own, such as app, for selectors",
+            )
+    written.update(labels)
+
+
+def with_crds(documents: Iterable[Document], scope: Scope = builtin_scope) -> Scope:
+    """*scope*, and besides it what the CustomResourceDefinitions among *documents* say."""
+    learned: dict[tuple[str, str], bool] = {}
+    for document in documents:
+        for item in _flattened(document):
+            kind = find(item.node, "kind")
+            if isinstance(kind, ScalarNode) and kind.text == "CustomResourceDefinition":
+                spec = find(item.node, "spec")
+                data = to_data(spec) if spec else None
+                names = data.get("names") if isinstance(data, dict) else None
+                if isinstance(data, dict) and isinstance(names, dict):
+                    learned[(str(data.get("group")), str(names.get("kind")))] = data.get("scope") != "Cluster"
+
+    def extended(group: str, kind: str) -> bool | None:
+        known = scope(group, kind)
+        return learned.get((group, kind)) if known is None else known
+
+    return extended

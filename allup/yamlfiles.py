@@ -224,7 +224,7 @@ class _Conversion:
         data = self.plain(text, line)
         if tag not in _TAG_OF_TYPE.values():
             self.refuse(line, f"the tag {_short_tag(tag)} means nothing in JSON")
-        if _TAG_OF_TYPE[type(data)] != tag and not (isinstance(data, int) and tag == _TAG_OF_TYPE[float]):
+        if _TAG_OF_TYPE.get(type(data)) != tag and not (type(data) is int and tag == _TAG_OF_TYPE[float]):
             self.refuse(line, f"{text!r} is not what its tag {_short_tag(tag)} says")
         return data
 

@@ -16,7 +16,7 @@ from allup.refs import GroupKind, ObjectRef
 from allup.report.tables import table
 from allup.run.options import RunOptions
 from tasks.preparing import Prepared, names, prepare, seconds
-from tasks.verbs import Call
+from tasks.verb import Call
 
 if TYPE_CHECKING:
     from allup.manifests import Desired

@@ -4,32 +4,19 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from invoke.collection import Collection
 
-from allup import AllupError, InputError, Platform, PlatformSettings
+from allup import AllupError, InputError
+from tasks import daily_objects, daily_streams, extra
 from tasks.checkout import CHECKOUT
+from tasks.platform_folder import PlatformFolder
 from tasks.platform_task import PlatformTask
 from tasks.verbs import component_verbs, platform_verbs
 
 FOLDER = CHECKOUT / "k8s"
-
-
-@dataclass(frozen=True)
-class PlatformFolder:
-    """One folder under ``k8s/`` with its ``platform.py`` loaded."""
-
-    collection: str
-    folder: Path
-    settings: type[PlatformSettings]
-    build: Callable[[PlatformSettings], Platform]
-
-    def with_defaults(self) -> Platform:
-        """The platform as it is without any setting."""
-        return self.build(self.settings(instance=self.folder.name, namespace=self.folder.name))
 
 
 def collections(argv: Sequence[str]) -> Iterator[Collection]:
@@ -76,7 +63,8 @@ def _collection(platform: PlatformFolder) -> Collection:
             f"platform() fails on its defaults: {type(error).__name__}: {error}",
         ) from error
     collection = Collection(platform.collection)
-    for verb in (*platform_verbs(default), *component_verbs(default)):
+    verbs = (platform_verbs, daily_objects.verbs, daily_streams.verbs, extra.verbs, component_verbs)
+    for verb in (one for some in verbs for one in some(default)):
         collection.add_task(PlatformTask(platform, verb))
     return collection
 

@@ -18,7 +18,7 @@ from allup.run.options import RunOptions
 from allup.run.secretsource import Given
 from allup.settings import ResolvedSettings, SettingsFile, check_known, resolve
 from tasks import where
-from tasks.verbs import Call
+from tasks.verb import Call
 
 if TYPE_CHECKING:
     from allup.run.session import Session

@@ -13,7 +13,7 @@ from allup.report.choose import reporter
 from allup.run.progress import Reporter, RunFinished
 from tasks.looking import show_plan
 from tasks.preparing import Prepared, prepare
-from tasks.verbs import Call
+from tasks.verb import Call
 
 UP_TIMEOUT, DOWN_TIMEOUT = 900.0, 600.0
 

@@ -1,57 +1,12 @@
-"""The verbs every platform has, and a pair per component: their names, help, flags, and what runs them.
-
-What runs them is imported when it runs: ``inv --list`` must not wait for it.
-"""
+"""The verbs every platform has, and a pair per component."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-from invoke.context import Context
+from collections.abc import Iterator
 
 from allup.model.platform import Component, Platform
 from tasks.flags import RUN, UP, WHERE
-
-if TYPE_CHECKING:
-    from tasks.platforms import PlatformFolder
-
-
-@dataclass(frozen=True)
-class Call:
-    """One verb, called with flags."""
-
-    context: Context
-    platform: PlatformFolder
-    verb: Verb
-    given: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Verb:
-    """*body* is ``module:function`` in this package; *example* has ``P.`` for the collection.
-
-    *settings* says whether the platform's settings are flags of it; *component* is the one it is about.
-    """
-
-    name: str
-    help: str
-    example: str
-    body: str
-    flags: tuple[str, ...] = WHERE
-    settings: bool = False
-    positional: tuple[str, ...] = ()
-    aliases: tuple[str, ...] = ()
-    component: str = ""
-
-    @property
-    def run(self) -> Callable[[Call], None]:
-        """The function that does it."""
-        module, _, function = self.body.partition(":")
-        found: Callable[[Call], None] = getattr(import_module(f"tasks.{module}"), function)
-        return found
+from tasks.verb import Verb
 
 
 def platform_verbs(platform: Platform) -> Iterator[Verb]:
@@ -147,7 +102,7 @@ def platform_verbs(platform: Platform) -> Iterator[Verb]:
         "P.secrets ldap --reveal admin-password",
         "looking:secrets",
         (*WHERE, "json", "reveal"),
-        positional=("name",),
+        optional=("name",),
     )
     yield Verb(
         "history",

@@ -82,12 +82,13 @@ SecretKey = Provided | Generated
 
 @dataclass(frozen=True)
 class Secret:
-    """A Secret object by name with its keys."""
+    """A Secret object by name with its keys. ``rotation`` says what breaks when its values are made anew."""
 
     name: str
     keys: Mapping[str, SecretKey]
     type: str = "Opaque"
     help: str = field(default="", kw_only=True)
+    rotation: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
         if len({isinstance(key, Provided) for key in self.keys.values()}) > 1:

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import hmac
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,9 +15,9 @@ from allup import expressions
 from allup.cluster.objects import Objects
 from allup.cluster.store import Store
 from allup.configs import checksummed, encoded
-from allup.errors import AllupError
+from allup.errors import AllupError, ClusterError
 from allup.loading import LoadedPlatform, assemble, live_values, makers
-from allup.manifests import Desired
+from allup.manifests import Desired, Scope, builtin_scope, with_crds
 from allup.model import labels
 from allup.model.live import KnownLater, Live
 from allup.model.platform import Component, Pin
@@ -43,6 +44,7 @@ class Assembler:
     applyset_id: str
     evaluation: frozenset[str] = frozenset()
     _contents: dict[ObjectRef, Mapping[str, Any]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def component(
         self, component: Component, *, planning: bool = False, looking: bool = True
@@ -62,19 +64,34 @@ class Assembler:
             live=live,
             secrets=self.secrets,
             salt_key=self.salt_key,
-            scope=self.namespaced,
+            scope=self._scope(),
+            evaluation=self.evaluation,
         )
         finished = tuple(self._finish(component, each, live) for each in desired)
-        for each in finished:
-            if each.ref.kind in ("ConfigMap", "Secret") and not each.ref.group:
-                self._contents[each.ref] = _data(each.body)
-        contents = {ref: _data(obj) for ref, obj in self.store.all() if ref.kind in ("ConfigMap", "Secret")}
-        return tuple(checksummed(finished, {**contents, **self._contents}, self.checksum_key))
+        contents = {ref: _data(obj) for ref, obj in self.store.all() if _is_content(ref)}
+        with self._lock:
+            self._contents |= {each.ref: _data(each.body) for each in finished if _is_content(each.ref)}
+            contents |= self._contents
+        return tuple(checksummed(finished, contents, self.checksum_key))
+
+    def refuse_without(self, component: Component) -> None:
+        """Raises ClusterError when the cluster lacks an object that the component requires."""
+        for required in component.requires:
+            if self._look_up(required.ref, looking=True) is None:
+                raise ClusterError(
+                    f"component {component.name}",
+                    f"needs {required.ref}, which this cluster does not have",
+                    next_step=required.otherwise,
+                )
 
     def namespaced(self, group: str, kind: str) -> bool | None:
         """What the server says of a kind's scope, None when it does not serve it (yet)."""
         found = self.objects.discovery.find(group, kind)
-        return None if found is None else found.namespaced
+        return builtin_scope(group, kind) if found is None else found.namespaced
+
+    def _scope(self) -> Scope:
+        documents = [one for some in self.loaded.documents.values() for one in some]
+        return with_crds(documents, self.namespaced)
 
     def pinned_later(self, component: Component, desired: Desired, obj: Mapping[str, Any]) -> Desired | None:
         """*desired* with the values the server just chose for its pins, None when there is nothing to add."""
@@ -105,8 +122,6 @@ class Assembler:
         metadata.setdefault("labels", {})[labels.APPLYSET_PART_OF] = self.applyset_id
         if any(ShortRef.parse(kept).matches(desired.ref) for kept in component.keep):
             metadata.setdefault("annotations", {})[labels.KEEP] = "platform"
-        if desired.ref.kind == "Secret" and desired.ref.name in self.evaluation:
-            metadata.setdefault("annotations", {})[labels.EVALUATION] = "true"
         if desired.ref.kind == "PersistentVolumeClaim" and desired.ref.name in component.initialised_by:
             self._remember_secret(desired, component.initialised_by[desired.ref.name])
         for pin in _pins(component, desired.ref):
@@ -160,8 +175,9 @@ class Assembler:
             next_step=f"Bring {maker} up first" if maker else "",
         )
 
-    def _maker(self, ref: ShortRef) -> str:
-        return next((name for made, name in makers(self.loaded).items() if _same_name(ref, made)), "")
+    def _maker(self, wanted: ShortRef) -> str:
+        made = makers(self.loaded)
+        return next((name for ref, name in made if _same_name(wanted, ref)), "")
 
     def _look_up(self, short: ShortRef, looking: bool) -> dict[str, Any] | None:
         for ref, obj in self.store.all():
@@ -187,6 +203,10 @@ def _pins(component: Component, ref: ObjectRef) -> tuple[Pin, ...]:
     return tuple(pin for pin in component.pins if pin.ref.matches(ref))
 
 
+def _is_content(ref: ObjectRef) -> bool:
+    return not ref.group and ref.kind in ("ConfigMap", "Secret")
+
+
 def _data(obj: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**(obj.get("data") or {}), **(obj.get("binaryData") or {})}
 
@@ -208,5 +228,5 @@ def _set(body: dict[str, Any], path: str, value: Any) -> None:
         body[last] = value
 
 
-def _same_name(wanted: ShortRef, made: ShortRef) -> bool:
+def _same_name(wanted: ShortRef, made: ObjectRef) -> bool:
     return (wanted.kind, wanted.name) == (made.kind, made.name) and wanted.group in ("", made.group)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from allup.errors import AllupError, Terminated
 from allup.model.platform import Platform
 from allup.refs import GroupKind
-from allup.run import explaining, surroundings
+from allup.run import explaining
 from allup.run.ledger import Ledger
 from allup.run.options import RunOptions
 from allup.run.progress import Phase, Reporter, RunFinished, RunStarted
 from allup.run.schedule import Schedule
 from allup.run.seeing import Sight
 from allup.run.session import Session
+from allup.run.surroundings import Surroundings
 from allup.run.waiting import Beside, NotReady, Stopped, Switchboard, Wait
 
 
@@ -34,6 +35,7 @@ class Await:
         self._ledger = Ledger(report, session.clock)
         self._switchboard = Switchboard()
         self._kinds = kinds
+        self._surroundings = Surroundings(session.objects)
 
     def run(self) -> RunFinished:
         """Every component at once: they have no order any more. Raises AllupError when nothing is there."""
@@ -86,7 +88,6 @@ class Await:
 
     def _wait(self, name: str) -> bool:
         self._ledger.moved(name, Phase.WAITING)
-        modes = surroundings.binding_modes(self._session.objects)
         try:
             Wait(
                 name,
@@ -94,7 +95,7 @@ class Await:
                 watches=self._sight.watches,
                 discovery=self._session.discovery,
                 switchboard=self._switchboard,
-                beside=Beside(self._sight.watches.store, name, modes.get),
+                beside=Beside(self._sight.watches.store, name, self._surroundings.binding_mode),
                 clock=self._session.clock,
                 stopped=self._session.stop.is_set,
                 on_message=lambda text: self._ledger.moved(name, Phase.WAITING, text),

@@ -6,44 +6,44 @@ longer in the code still goes, in order. Missing objects and missing kinds are f
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from allup import expressions
 from allup.cluster import inventory as inventories
-from allup.cluster import namespaces
+from allup.cluster import namespaces, streams
 from allup.cluster.inventory import Inventory, Run
-from allup.cluster.lease import Lease
 from allup.cluster.store import component_of
-from allup.cluster.watch import Watches
 from allup.diagnosis import Finding
-from allup.errors import AllupError, ApiError, ClusterError, NotFound, Terminated
+from allup.errors import AllupError, ApiError, NotFound
 from allup.graph import Graph
 from allup.model import labels
-from allup.model.platform import Component, Platform
+from allup.model.platform import AwaitLogLine, Component, Platform, ScaleToZero
 from allup.ordering import in_delete_order
 from allup.refs import GroupKind, ObjectRef
 from allup.run import ownkeys
+from allup.run.instance_run import InstanceRun
 from allup.run.keeping import why_kept
 from allup.run.leaving import Leaving, holds
-from allup.run.ledger import Ledger
+from allup.run.listening import Listener
 from allup.run.options import RunOptions
 from allup.run.progress import Action, Phase, Reporter, RunFinished, RunStarted
 from allup.run.schedule import Schedule
 from allup.run.selection import selected_down
 from allup.run.session import Session
-from allup.run.waiting import Stopped, Switchboard
-from allup.run.workers import Pool
+from allup.run.surroundings import simulated_nodes
+from allup.run.waiting import Stopped
 
 GRACE_MARGIN = 30.0
+_LINES_BEFORE = 20
 _POD = GroupKind("", "Pod")
 _WITH_PODS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod")
 _COPIES = ("Endpoints", "EndpointSlice")
 
 
-class Down:
+class Down(InstanceRun):
     """One run. *kinds* are the kinds of the platform's manifests, for when the inventory is gone."""
 
     def __init__(
@@ -54,37 +54,19 @@ class Down:
         options: RunOptions,
         report: Reporter,
     ) -> None:
-        self._session = session
-        self._platform = platform
+        super().__init__(session, platform, options, report)
         self._kinds = kinds
-        self._options = options
-        self._objects = session.objects
-        self._clock = session.clock
-        self._ledger = Ledger(report, session.clock)
-        self._pool = Pool(options.jobs)
-        self._switchboard = Switchboard()
-        self._watches = Watches(
-            session.api,
-            selector=labels.instance_selector(platform.instance),
-            on_failure=self._switchboard.fail,
-            on_note=lambda text: self._ledger.note(text, warning=True),
-        )
-        self._watches.store.listen(self._switchboard.changed)
-        self._lease: Lease | None = None
-        self._deadline = session.started + options.timeout
         self._namespace: namespaces.NamespaceState | None = None
         self._inventory: Inventory | None = None
         self._names: tuple[str, ...] = ()
-        self._orphaned_children: list[str] = []
 
     def run(self) -> RunFinished:
         """Does all of it; what is stuck is in the result. Raises AllupError for what is wrong beforehand,
         InputError when live dependants are in the way."""
         platform = self._platform
         self._namespace = namespaces.look(self._objects, platform.namespace, platform.instance)
-        outcome = "stuck"
-        try:
-            self._take_lock()  # before looking: another run may be making what is to go
+        with self._ending(lambda: self._finish("interrupted")):
+            self._lock_if_there()  # before looking: another run may be making what is to go
             empty = Inventory(platform.name, platform.instance, platform.namespace)
             self._inventory = inventories.read(self._objects, empty)
             self._see_what_is_there()
@@ -92,8 +74,7 @@ class Down:
             self._names = selected_down(graph, self._options.only, self._live(), self._options.cascade)
             self._ledger.say(self._started_progress(graph))
             needed_by = {n: [d for d in self._names if n in graph.direct_needs(d)] for n in self._names}
-            # A component that is stuck does not stop what does not depend on it, nor what it needs:
-            # except that those stay, since their client is still there.
+            # What is stuck does not stop what is independent of it; what it still uses stays.
             gone = Schedule(
                 needed_by,
                 self._component,
@@ -102,20 +83,7 @@ class Down:
             ).run()
             if self._switchboard.failure is not None:
                 raise self._switchboard.failure
-            gone = self._end(graph, gone)
-            outcome = "done" if gone else "stuck"
-            return self._finish(outcome)
-        except (KeyboardInterrupt, Terminated):
-            self._session.stop.set()
-            self._switchboard.wake()
-            self._finish("interrupted")
-            raise
-        except BaseException:
-            self._session.stop.set()
-            self._switchboard.wake()
-            raise
-        finally:
-            self._close()
+            return self._finish("done" if self._end(gone) else "stuck")
 
     # What is there
 
@@ -179,40 +147,16 @@ class Down:
             needs={n: tuple(d for d in self._names if n in graph.direct_needs(d)) for n in self._names},
         )
 
-    def _take_lock(self) -> None:
+    def _lock_if_there(self) -> None:
         if self._namespace is None or self._namespace.terminating:
             return
-        platform = self._platform
-        lease = Lease(
-            self._session.api,
-            platform.namespace,
-            platform.instance,
-            here=self._session.here,
-            on_lost=self._switchboard.fail,
-        )
-        said: set[str] = set()
-
-        def on_wait(holder: str) -> None:
-            if holder not in said:
-                said.add(holder)
-                self._ledger.note(f"another run is at work on {platform.instance} ({holder}); waiting for it")
-
         try:
-            lease.acquire(self._options.lock_timeout, on_wait=on_wait)
+            self._take_lock()
         except NotFound:
-            return  # the namespace went away meanwhile
+            pass  # the namespace went away meanwhile
         except ApiError as error:
-            if error.status == 403 and "being terminated" not in error.fact:
-                raise ClusterError(
-                    f"instance {platform.instance}",
-                    "we may not write in its namespace",
-                    evidence=error.fact,
-                    next_step="Use a context with more rights",
-                ) from error
-            if error.status != 403:
+            if error.status != 403:  # being terminated: nobody can take a lock in it any more
                 raise
-            return
-        self._lease = lease
 
     # One component
 
@@ -298,16 +242,63 @@ class Down:
         )
 
     def _before(self, component: Component, leaving: Leaving, deadline: float) -> None:
-        for hook in component.before_down:
-            ref = next((r for r in self._ours(component.name) if hook.ref.matches(r)), None)
-            if ref is None:
+        workloads = {
+            hook: next((r for r in self._ours(component.name) if hook.ref.matches(r)), None)
+            for hook in component.before_down
+        }
+        # Ears first: what a log says while its pod stops is said once.
+        listening = [
+            (hook, self._listen(component.name, hook, ref, leaving))
+            for hook, ref in workloads.items()
+            if isinstance(hook, AwaitLogLine) and ref is not None
+        ]
+        for hook, ref in workloads.items():
+            if not isinstance(hook, ScaleToZero) or ref is None:
                 continue
             self._ledger.moved(
                 component.name, Phase.DELETING, f"scaling {ref.name} to zero: {hook.why or 'it stops first'}"
             )
             self._objects.merge(ref, {"spec": {"replicas": 0}}, manager=labels.FIELD_MANAGER)
-            uid = str((self._watches.store.get(ref) or {"metadata": {}})["metadata"].get("uid", ""))
-            leaving.await_gone(partial(self._pods_of, uid, leaving), deadline)
+            leaving.await_gone(partial(self._pods_of, self._uid(ref), leaving), deadline)
+        for hook, listener in listening:
+            if listener is not None:
+                self._conclude(component.name, hook, listener)
+
+    def _listen(
+        self, component: str, hook: AwaitLogLine, ref: ObjectRef, leaving: Leaving
+    ) -> Listener | None:
+        """Ears at the workload's pods; None when nothing will be said: no pod, or no process in it."""
+        workload = self._watches.store.get(ref) or {}
+        if hook.when and not _is_true(hook.when, workload):
+            return None
+        pods = [(pod, self._watches.store.get(pod) or {}) for pod in self._pods_of(self._uid(ref), leaving)]
+        if not pods:
+            return None
+        simulated = simulated_nodes(self._objects)
+        if any((obj.get("spec") or {}).get("nodeName") in simulated for _, obj in pods):
+            self._ledger.note(f"{component}: {hook.why or hook.pattern} is not looked for: simulated node")
+            return None
+        api = self._session.api
+        return Listener(
+            lambda pod, container: streams.follow(
+                api, pod.namespace, pod.name, container=container, tail=_LINES_BEFORE
+            ),
+            [(pod, c["name"]) for pod, obj in pods for c in (obj.get("spec") or {}).get("containers", ())],
+            hook.pattern,
+        )
+
+    def _conclude(self, component: str, hook: AwaitLogLine, listener: Listener) -> None:
+        line = listener.heard(hook.timeout)
+        what = hook.why or f"the log line {hook.pattern!r}"
+        if line:
+            self._ledger.note(f"{component}: {what}: its log says so ({line})")
+            return
+        trouble = listener.trouble
+        reason = f"its log could not be read ({trouble})" if trouble else f"no log said {hook.pattern!r}"
+        self._ledger.note(f"{component}: {what}: that could not be confirmed, {reason}", warning=True)
+
+    def _uid(self, ref: ObjectRef) -> str:
+        return str((self._watches.store.get(ref) or {"metadata": {}})["metadata"].get("uid", ""))
 
     def _pods_of(self, uid: str, leaving: Leaving) -> Sequence[ObjectRef]:
         owners = {uid, *(o["metadata"]["uid"] for o in self._watches.store.owned(uid, "ReplicaSet"))}
@@ -355,9 +346,9 @@ class Down:
 
     # The end
 
-    def _end(self, graph: Graph, gone: bool) -> bool:
+    def _end(self, gone: bool) -> bool:
         if self._namespace is None:
-            return gone and self._purge_cluster_scoped() if self._options.purge else gone
+            return gone and self._purge_kept() if self._options.purge else gone
         if self._options.only:
             return gone
         if gone and self._options.purge:
@@ -405,9 +396,6 @@ class Down:
                 self._delete(component_of(left[ref]), ref, left[ref])
             gone = self._await_all_gone(batch) and gone
         return gone
-
-    def _purge_cluster_scoped(self) -> bool:
-        return self._purge_kept()
 
     def _await_all_gone(self, refs: Sequence[ObjectRef]) -> bool:
         limit = min(self._deadline, self._clock.monotonic() + 60.0 + GRACE_MARGIN)
@@ -461,12 +449,9 @@ class Down:
         except AllupError as error:
             self._ledger.note(f"the inventory could not be written: {error.fact}", warning=True)
 
-    def _close(self) -> None:
-        self._ledger.close()
-        self._watches.close()
-        self._pool.close()
-        if self._lease is not None:
-            release = threading.Thread(target=self._lease.release, daemon=True)
-            release.start()
-            release.join(0.5 if self._session.stop.is_set() else 5.0)
-        self._session.stop.set()
+
+def _is_true(expression: str, obj: Mapping[str, Any]) -> bool:
+    try:
+        return expressions.first(expression, dict(obj)) is True
+    except ValueError:
+        return False

@@ -47,8 +47,16 @@ def of_store(store: Store, instance: str, namespace: str) -> OwnKeys | None:
     return None if found is None else _parse(found.get("data") or {})
 
 
-def make(objects: Objects, platform: str, instance: str, namespace: str) -> OwnKeys:
-    """Keys for the first up; those of another first up that was quicker are used."""
+@dataclass(frozen=True)
+class Made:
+    """The keys of a first up. *ours* is False when another first up was quicker, and its keys are used."""
+
+    keys: OwnKeys
+    ours: bool
+
+
+def make(objects: Objects, platform: str, instance: str, namespace: str) -> Made:
+    """Keys for the first up."""
     made = {"checksum-key": secrets.token_bytes(32), "salt-key": secrets.token_bytes(32)}
     data = {key: base64.b64encode(value).decode() for key, value in made.items()}
     body = {
@@ -72,8 +80,8 @@ def make(objects: Objects, platform: str, instance: str, namespace: str) -> OwnK
         kept = read(objects, instance, namespace) if error.status == 409 else None
         if kept is None:
             raise
-        return kept
-    return OwnKeys(made["checksum-key"], made["salt-key"])
+        return Made(kept, ours=False)
+    return Made(OwnKeys(made["checksum-key"], made["salt-key"]), ours=True)
 
 
 def _parse(data: dict[str, str]) -> OwnKeys | None:

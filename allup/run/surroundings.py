@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from allup.cluster.objects import Objects
 from allup.errors import ApiError
 
@@ -35,3 +37,27 @@ def binding_modes(objects: Objects) -> dict[str | None, str | None]:
         if (storage_class["metadata"].get("annotations") or {}).get(_DEFAULT_CLASS) == "true":
             modes[None] = mode
     return modes
+
+
+class Surroundings:
+    """The same facts, read at most once a run. Thread-safe."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self._lock = threading.Lock()
+        self._simulated: frozenset[str] | None = None
+        self._modes: dict[str | None, str | None] | None = None
+
+    def simulated_nodes(self) -> frozenset[str]:
+        """See the function of that name."""
+        with self._lock:
+            if self._simulated is None:
+                self._simulated = simulated_nodes(self._objects)
+            return self._simulated
+
+    def binding_mode(self, storage_class: str | None) -> str | None:
+        """The volumeBindingMode of a StorageClass (None is the default one), None when it is not known."""
+        with self._lock:
+            if self._modes is None:
+                self._modes = binding_modes(self._objects)
+            return self._modes.get(storage_class)

@@ -1,0 +1,185 @@
+"""Writes the objects of one component: unchanged ones are left alone, foreign ones refused, conflicts and
+immutable fields explained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from allup.cluster.objects import Written, explain_immutable
+from allup.cluster.watch import Watches
+from allup.errors import AdoptionRefused, AllupError, ApiError, FieldConflict, ImmutableField
+from allup.manifests import Desired
+from allup.model import labels
+from allup.model.live import later_texts
+from allup.model.platform import Component
+from allup.ordering import rank
+from allup.refs import GroupKind, ObjectRef, ShortRef
+from allup.run import conflicts
+from allup.run.assembly import Assembler
+from allup.run.ledger import Ledger
+from allup.run.options import RunOptions
+from allup.run.progress import Action, Phase
+from allup.run.replacing import replace_objects
+from allup.run.session import Session
+from allup.run.waiting import Stopped, Switchboard
+from allup.run.workers import Pool
+
+_ACTIONS = {
+    Written.CREATED: Action.CREATED,
+    Written.CHANGED: Action.CHANGED,
+    Written.UNCHANGED: Action.UNCHANGED,
+}
+_CRD = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
+_JOB = GroupKind("batch", "Job")
+
+
+class Applier:
+    """Applies components. *fresh_namespace*: this run made the namespace, so nothing foreign can be in it.
+
+    *established* waits for CustomResourceDefinitions, before objects of their kinds are written.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        assembler: Assembler,
+        watches: Watches,
+        switchboard: Switchboard,
+        pool: Pool,
+        ledger: Ledger,
+        options: RunOptions,
+        *,
+        fresh_namespace: bool,
+        deadline: float,
+        established: Callable[[Component, Sequence[ObjectRef]], None],
+    ) -> None:
+        self._session = session
+        self._objects = session.objects
+        self._assembler = assembler
+        self._watches = watches
+        self._switchboard = switchboard
+        self._pool = pool
+        self._ledger = ledger
+        self._options = options
+        self._fresh_namespace = fresh_namespace
+        self._deadline = deadline
+        self._established = established
+
+    def apply(self, component: Component, kinds: Sequence[tuple[GroupKind, str]]) -> Sequence[ObjectRef]:
+        """Writes the component's objects in their order and returns them. *kinds* are those it has, with
+        their namespaces. Raises AllupError, or Stopped."""
+        for kind, namespace in kinds:
+            resource = self._session.discovery.find(kind.group, kind.kind)
+            if resource is not None:
+                self._watches.list(resource, namespace)
+        assembled = self._assembler.component(component)
+        for desired in assembled:
+            if desired.known_later:
+                raise AllupError(
+                    str(desired.ref),
+                    f"needs a value that is not known yet ({', '.join(sorted(later_texts(desired.body)))})",
+                    next_step="Bring up what it needs first, without --no-deps",
+                )
+        groups: dict[int, list[Desired]] = {}
+        for desired in assembled:
+            groups.setdefault(rank(desired.ref), []).append(desired)
+        for _, group in sorted(groups.items()):
+            if self._session.stop.is_set():
+                raise Stopped
+            self._pool.map(lambda each: self._apply_one(component, each), group)
+            definitions = [d.ref for d in group if d.ref.group_kind == _CRD]
+            if definitions:
+                self._established(component, definitions)
+                self._session.discovery.refresh()
+        return [desired.ref for desired in assembled]
+
+    def _apply_one(self, component: Component, desired: Desired) -> None:
+        if self._session.stop.is_set():
+            raise Stopped
+        known = self._known(desired)
+        if known is not None and known["metadata"].get("deletionTimestamp"):
+            self._await_gone(component, desired.ref)
+            known = None
+        action: Action
+        try:
+            action = self._write(component, desired, known)
+        except ImmutableField as error:
+            action = self._replace(component, desired, error)
+        except ApiError as error:
+            if error.status != 422 or known is not None or not component.pins:
+                raise
+            # The address the pin asks for is taken: let the server choose another.
+            action = self._write(component, self._assembler.without_pins(component, desired), None)
+        self._ledger.did(component.name, desired.ref, action)
+
+    def _write(self, component: Component, desired: Desired, known: Mapping[str, Any] | None) -> Action:
+        force = self._options.force_conflicts or self._adopts(desired.ref)
+        try:
+            applied = self._objects.apply(desired.body, known=known, force=force)
+        except FieldConflict as error:
+            raise conflicts.explain(error, desired, self._objects.get(desired.ref)) from error
+        later = self._assembler.pinned_later(component, desired, applied.obj)
+        if later is not None:
+            applied_again = self._objects.apply(later.body, force=force)
+            self._watches.store.put(applied_again.obj)
+        else:
+            self._watches.store.put(applied.obj)
+        return _ACTIONS[applied.written]
+
+    def _known(self, desired: Desired) -> Mapping[str, Any] | None:
+        """The object as listed, refusing one that exists without being ours."""
+        known = self._watches.store.get(desired.ref)
+        if known is not None or (self._fresh_namespace and desired.ref.namespace):
+            return known
+        found = self._objects.get(desired.ref)
+        if found is None:
+            return None
+        instance = (found["metadata"].get("labels") or {}).get(labels.INSTANCE)
+        if instance == self._assembler.instance:
+            return found
+        if not self._adopts(desired.ref):
+            managers = sorted({m.get("manager", "?") for m in found["metadata"].get("managedFields") or ()})
+            raise AdoptionRefused(
+                str(desired.ref),
+                "exists and is not ours"
+                + (f" (it belongs to instance {instance})" if instance else "")
+                + f"; its fields are managed by {', '.join(managers) or 'nobody'}",
+                next_step=f"Take it over with --adopt {desired.ref}, or remove it",
+            )
+        conflicts.take_over(self._objects, desired.ref, found)
+        return None
+
+    def _adopts(self, ref: ObjectRef) -> bool:
+        return any(ShortRef.parse(text).matches(ref) for text in self._options.adopt)
+
+    def _replace(self, component: Component, desired: Desired, error: ImmutableField) -> Action:
+        fresh = self._assembler.component(component)
+        together = [
+            each for each in fresh if any(ShortRef.parse(t).matches(each.ref) for t in component.replace)
+        ]
+        if desired.ref.group_kind == _JOB:
+            together = [desired]
+        elif desired.ref not in [d.ref for d in together]:
+            what = explain_immutable(error)
+            raise AllupError(
+                str(desired.ref),
+                f"{what or 'a field'} cannot be changed in place",
+                evidence=error.fact,
+                next_step=f"Take the component down (inv …{component.down_task}) and up again",
+            ) from error
+        self._ledger.note(f"replacing {', '.join(str(each.ref) for each in together)}", component.name)
+        replace_objects(self._session, self._watches, together, self._deadline)
+        return Action.REPLACED
+
+    def _await_gone(self, component: Component, ref: ObjectRef) -> None:
+        waiting = self._switchboard.subscribe(component.name)
+        try:
+            self._watches.open(self._objects.resource(ref), ref.namespace)
+            while self._watches.store.get(ref) is not None:
+                self._ledger.moved(component.name, Phase.APPLYING, f"{ref} is still being deleted")
+                if self._session.clock.monotonic() > self._deadline:
+                    raise AllupError(str(ref), "is still being deleted")
+                self._switchboard.next_news(waiting, self._session.stop)
+        finally:
+            self._switchboard.unsubscribe(component.name, waiting)

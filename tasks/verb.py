@@ -1,0 +1,53 @@
+"""A verb: what a task is called, what it says of itself, its flags, and what runs it.
+
+What runs it is imported when it runs: ``inv --list`` must not wait for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from invoke.context import Context
+
+from tasks.flags import WHERE
+from tasks.platform_folder import PlatformFolder
+
+
+@dataclass(frozen=True)
+class Call:
+    """One verb, called with flags."""
+
+    context: Context
+    platform: PlatformFolder
+    verb: Verb
+    given: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Verb:
+    """*body* is ``module:function`` in this package; *example* has ``P.`` for the collection.
+
+    *settings* says whether the platform's settings are flags of it; *component* is the one it is about.
+    *optional* is a positional that may be left out.
+    """
+
+    name: str
+    help: str
+    example: str
+    body: str
+    flags: tuple[str, ...] = WHERE
+    settings: bool = False
+    positional: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    component: str = ""
+
+    @property
+    def run(self) -> Callable[[Call], None]:
+        """The function that does it."""
+        module, _, function = self.body.partition(":")
+        found: Callable[[Call], None] = getattr(import_module(f"tasks.{module}"), function)
+        return found
