@@ -11,12 +11,14 @@ class RunOptions:
 
     *no_deps*: exactly the components in *only*. *adopt*: objects, as Kind/namespace/name, that exist and
     shall become ours. *cascade*: take dependants down first. *purge*: data too.
+    *grace*: how long a cause that may heal (a crash loop) is given.
     """
 
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     no_deps: bool = False
     timeout: float = 900.0
+    grace: float = 180.0
     jobs: int = 16
     force_conflicts: bool = False
     adopt: tuple[str, ...] = ()
