@@ -86,6 +86,13 @@ class Discovery:
                 if found.kind == kind
             )
 
+    def every(self) -> tuple[Resource, ...]:
+        """The preferred resource of every kind."""
+        with self._lock:
+            if self._resources is None:
+                self._resources = self._read()
+            return tuple(next(iter(versions.values())) for versions in self._resources.values())
+
     def need(self, api_version: str, kind: str) -> Resource:
         """Like ``find``, asking the server again before giving up; raises NotFound."""
         group, _, version = api_version.rpartition("/")
