@@ -255,8 +255,9 @@ def test_a_mirror_may_follow_the_distribution() -> None:
 
 def test_images_of_another_release_are_refused_by_the_name_of_the_setting() -> None:
     for field in ("rsp_image", "launcher_image", "session_image", "session_images"):
+        image: dict[str, Any] = {field: "posit/workbench:2025.01.0-ubuntu-24.04"}
         with pytest.raises(InputError, match=rf"{field}.*2025\.01\.0"):
-            platform(replace(Settings(), **{field: "posit/workbench:2025.01.0-ubuntu-24.04"}))
+            platform(replace(Settings(), **image))
     with pytest.raises(InputError, match="with a tag"):
         platform(Settings(session_init_image="posit/workbench-session-init:2026.08.1"))
 

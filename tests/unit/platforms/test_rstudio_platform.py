@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from allup.model.platform import AwaitLogLine, ScaleToZero
 from allup.model.settings import SettingSpec, setting_specs
 from allup.refs import ObjectRef, ShortRef
 from allup.substitution import substitute
-from allup.yamlfiles import load_documents
+from allup.yamlfiles import Document, load_documents
 from k8s.rstudio import platform as module
 from k8s.rstudio.platform import COLLECTION, PRIMARY_GROUP, SEED_USERS, Settings, platform
 
@@ -54,10 +55,13 @@ def objects(definition: Platform, component: Component) -> list[dict[str, Any]]:
     values = {**definition.values, **component.values}
     known = {name: without_lives(value) for name, value in values.items()}
     return [
-        substitute(document.node, known, file)
-        for file in component.files
-        for document in load_documents(FOLDER / file, label=file)
+        substitute(document.node, known, file) for file in component.files for document in documents(file)
     ]
+
+
+@cache
+def documents(file: str) -> tuple[Document, ...]:
+    return tuple(load_documents(FOLDER / file, label=file))
 
 
 def without_lives(value: Any) -> Any:
