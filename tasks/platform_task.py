@@ -13,6 +13,7 @@ from invoke.tasks import Task
 from allup.model.settings import SettingSpec, setting_specs
 from tasks.edge import edge
 from tasks.flags import FIXED, Flag
+from tasks.optional_words import word_follows
 from tasks.platform_folder import PlatformFolder
 from tasks.verb import Call, Verb
 
@@ -40,20 +41,25 @@ class PlatformTask(Task[Any]):
         """The flags, when anybody could see them."""
         if not self._asked_for():
             return []
-        arguments = [_positional(name) for name in self._verb.positional]
+        arguments = [_positional(name, "one of the platform's components") for name in self._verb.positional]
         arguments += [_fixed(FIXED[name]) for name in self._verb.flags]
         if self._verb.settings:
             for spec in setting_specs(self._platform.settings):
                 arguments += _setting(spec)
+        if self._verb.optional and word_follows(self._called(), arguments, sys.argv):
+            arguments += [_positional(name, "which one") for name in self._verb.optional]
         return arguments
 
     def _asked_for(self) -> bool:
+        return any(name in sys.argv for name in self._called())
+
+    def _called(self) -> frozenset[str]:
         names = (self._verb.name, *self._verb.aliases)
-        return any(f"{self._platform.collection}.{name}" in sys.argv for name in names)
+        return frozenset(f"{self._platform.collection}.{name}" for name in names)
 
 
-def _positional(name: str) -> Argument:
-    return Argument(name=name, positional=True, help="one of the platform's components")
+def _positional(name: str, help: str) -> Argument:
+    return Argument(name=name, positional=True, help=help)
 
 
 def _fixed(flag: Flag) -> Argument:

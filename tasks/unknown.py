@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import sys
 from collections.abc import Sequence
 
 from invoke.collection import Collection
+from invoke.parser.argument import Argument
 
 from allup.errors import did_you_mean
 
@@ -59,7 +61,7 @@ def find(ns: Collection, argv: Sequence[str]) -> str:
 
 
 def _flag(ns: Collection, task: str, flag: str) -> tuple[str, bool]:
-    arguments = ns[task].get_arguments(ignore_unknown_help=True)
+    arguments = _arguments(ns, task)
     takes = {f"--{name}": a.takes_value for a in arguments for name in a.names}
     takes |= {f"--no-{name}": False for a in arguments for name in a.names if a.default is True}
     takes |= {"--help": False, "--dry": False}
@@ -72,7 +74,15 @@ def _flag(ns: Collection, task: str, flag: str) -> tuple[str, bool]:
 
 
 def _takes_positional(ns: Collection, task: str) -> bool:
-    return bool(task) and any(a.positional for a in ns[task].get_arguments(ignore_unknown_help=True))
+    return bool(task) and any(a.positional for a in _arguments(ns, task))
+
+
+def _arguments(ns: Collection, task: str) -> list[Argument]:
+    # Asking a task for its arguments uses up its help texts.
+    asked = copy.copy(ns[task])
+    asked.help = dict(asked.help)
+    found: list[Argument] = asked.get_arguments(ignore_unknown_help=True)
+    return found
 
 
 def _unknown_task(word: str, known: frozenset[str]) -> str:

@@ -31,6 +31,7 @@ class Verb:
     """*body* is ``module:function`` in this package; *example* has ``P.`` for the collection.
 
     *settings* says whether the platform's settings are flags of it; *component* is the one it is about.
+    *optional* is a positional that may be left out.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Verb:
     flags: tuple[str, ...] = WHERE
     settings: bool = False
     positional: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     component: str = ""
 

@@ -102,7 +102,7 @@ def platform_verbs(platform: Platform) -> Iterator[Verb]:
         "P.secrets ldap --reveal admin-password",
         "looking:secrets",
         (*WHERE, "json", "reveal"),
-        positional=("name",),
+        optional=("name",),
     )
     yield Verb(
         "history",

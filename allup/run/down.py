@@ -65,13 +65,13 @@ class Down(InstanceRun):
         InputError when live dependants are in the way."""
         platform = self._platform
         self._namespace = namespaces.look(self._objects, platform.namespace, platform.instance)
-        empty = Inventory(platform.name, platform.instance, platform.namespace)
-        self._inventory = inventories.read(self._objects, empty)
-        self._see_what_is_there()
-        graph = self._graph()
-        self._names = selected_down(graph, self._options.only, self._live(), self._options.cascade)
         with self._ending(lambda: self._finish("interrupted")):
-            self._lock_if_there()
+            self._lock_if_there()  # before looking: another run may be making what is to go
+            empty = Inventory(platform.name, platform.instance, platform.namespace)
+            self._inventory = inventories.read(self._objects, empty)
+            self._see_what_is_there()
+            graph = self._graph()
+            self._names = selected_down(graph, self._options.only, self._live(), self._options.cascade)
             self._ledger.say(self._started_progress(graph))
             needed_by = {n: [d for d in self._names if n in graph.direct_needs(d)] for n in self._names}
             # What is stuck does not stop what is independent of it; what it still uses stays.
