@@ -161,9 +161,14 @@ def _kwok(folder: StateFolder, ports: Mapping[str, int], config: Sequence[Path])
 
 
 def kwok_configuration() -> dict[str, object]:
-    """kwok's own settings: enough hands for a thousand pods at once."""
+    """kwok's own settings: enough hands for a thousand pods at once; logs, exec and port-forward answered
+    for pods that a Logs, Exec or PortForward document selects (there is none unless one is given)."""
     return {
         "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
         "kind": "KwokConfiguration",
-        "options": {"podPlayStageParallelism": 16, "nodePlayStageParallelism": 8},
+        "options": {
+            "podPlayStageParallelism": 16,
+            "nodePlayStageParallelism": 8,
+            "enableDebuggingHandlers": True,
+        },
     }
