@@ -30,6 +30,7 @@ class Call:
 class Verb:
     """*body* is ``module:function`` in this package; *example* has ``P.`` for the collection.
 
+    *positional* are words that have to be given, *optional* one that may be.
     *settings* says whether the platform's settings are flags of it; *component* is the one it is about.
     """
 
@@ -40,6 +41,7 @@ class Verb:
     flags: tuple[str, ...] = WHERE
     settings: bool = False
     positional: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     component: str = ""
 
