@@ -288,10 +288,9 @@ def logs(call: Call) -> None:
     given = call.given
     component = given.get("component") or ""
     if not component and not given.get("pod"):
+        known = ", ".join(c.name for c in prepared.platform.components)
         raise InputError(
-            f"{call.platform.collection}.logs",
-            "whose?",
-            next_step=f"Name a component ({', '.join(c.name for c in prepared.platform.components)}) or a --pod",
+            f"{call.platform.collection}.logs", "whose?", next_step=f"Name a component ({known}) or a --pod"
         )
     sight = _look(prepared)
     if not given.get("pod"):

@@ -131,6 +131,8 @@ class _Reader:
         if flag in self._flags:
             if self._flags[flag] and not equals:
                 self._value_of(flag)
+            elif equals and not self._flags[flag]:
+                raise _Refused(f"{self._task}: {flag} takes no value. See inv --help {self._task}.")
         elif flag in _CORE:
             self._core(flag, value if equals else None)
         elif flag.startswith("--") or flag[:2] not in _CORE:
