@@ -22,7 +22,7 @@ import tasks
 from allup.model.platform import Config
 from tasks.platform_folder import PlatformFolder
 from tasks.platform_task import PlatformTask
-from tasks.unknown import find
+from tasks.unknown import read
 from tasks.verbs import component_verbs, platform_verbs
 
 CHECKOUT = Path(__file__).parents[3]
@@ -117,7 +117,7 @@ def test_every_command_names_a_task_and_flags_that_exist(
     for words in commands(page.read_text()):
         argv = ["inv", *words]
         monkeypatch.setattr("sys.argv", argv)
-        assert find(ns, argv) == "", " ".join(argv)
+        assert read(ns, argv).refusal == "", " ".join(argv)
 
 
 def test_commands_are_found_where_they_stand() -> None:
