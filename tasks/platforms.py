@@ -10,7 +10,7 @@ from pathlib import Path
 from invoke.collection import Collection
 
 from allup import AllupError, InputError
-from tasks import daily_objects, daily_streams
+from tasks import daily_objects, daily_streams, extra
 from tasks.checkout import CHECKOUT
 from tasks.platform_folder import PlatformFolder
 from tasks.platform_task import PlatformTask
@@ -63,7 +63,7 @@ def _collection(platform: PlatformFolder) -> Collection:
             f"platform() fails on its defaults: {type(error).__name__}: {error}",
         ) from error
     collection = Collection(platform.collection)
-    verbs = (platform_verbs, daily_objects.verbs, daily_streams.verbs, component_verbs)
+    verbs = (platform_verbs, daily_objects.verbs, daily_streams.verbs, extra.verbs, component_verbs)
     for verb in (one for some in verbs for one in some(default)):
         collection.add_task(PlatformTask(platform, verb))
     return collection
