@@ -1,4 +1,4 @@
-"""The evidence of a run that did not end well, in a folder: what a colleague or a CI artefact needs to see why.
+"""The evidence of a run that did not end well, in a folder: what a colleague needs to see why.
 
 Objects, Events, and the logs of what is not ready, of this life and the one before; secrets masked.
 """
