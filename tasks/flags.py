@@ -52,6 +52,7 @@ FIXED = _flags(
     Flag("out", "text", "a folder to write to, a file an object"),
     Flag("mermaid", "switch", "as a mermaid diagram"),
     Flag("reveal", "text", "print the value of this key, to standard output alone"),
+    Flag("stop", "many", "end the ones of these names"),
     Flag("watch", "switch", "go on showing, until Ctrl-C"),
 )
 

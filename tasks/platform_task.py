@@ -8,16 +8,17 @@ from typing import Any
 
 from invoke.context import Context
 from invoke.parser.argument import Argument
+from invoke.tasks import Task
 
 from allup.model.settings import SettingSpec, setting_specs
 from tasks.edge import edge
 from tasks.flags import FIXED, Flag
-from tasks.optional import OptionalArgument
+from tasks.optional_words import word_follows
 from tasks.platform_folder import PlatformFolder
 from tasks.verb import Call, Verb
 
 
-class PlatformTask(OptionalArgument):
+class PlatformTask(Task[Any]):
     """One verb of one platform.
 
     Invoke builds the arguments of every task for ``--list``, which is most of its time; so a task shows its
@@ -40,24 +41,26 @@ class PlatformTask(OptionalArgument):
         """The flags, when anybody could see them."""
         if not self._asked_for():
             return []
-        arguments = [_positional(name, None) for name in self._verb.positional]
-        arguments += [_positional(name, None if self.given else "") for name in self._verb.optional]
+        arguments = [_positional(name, "one of the platform's components") for name in self._verb.positional]
         arguments += [_fixed(FIXED[name]) for name in self._verb.flags]
         if self._verb.settings:
             for spec in setting_specs(self._platform.settings):
                 arguments += _setting(spec)
+        if self._verb.optional and word_follows(self._called(), arguments, sys.argv):
+            arguments += [_positional(name, "which one") for name in self._verb.optional]
         return arguments
 
     def _asked_for(self) -> bool:
+        words = {word.rpartition("=")[2] for word in sys.argv}  # also --help=NAME
+        return not words.isdisjoint(self._called())
+
+    def _called(self) -> frozenset[str]:
         names = (self._verb.name, *self._verb.aliases)
-        return any(f"{self._platform.collection}.{name}" in sys.argv for name in names)
+        return frozenset(f"{self._platform.collection}.{name}" for name in names)
 
 
-def _positional(name: str, default: str | None) -> Argument:
-    return Argument(name=name, positional=True, default=default, help=_POSITIONAL.get(name))
-
-
-_POSITIONAL = {"component": "one of the platform's components", "name": "the name of a Secret"}
+def _positional(name: str, help: str) -> Argument:
+    return Argument(name=name, positional=True, help=help)
 
 
 def _fixed(flag: Flag) -> Argument:

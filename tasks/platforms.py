@@ -13,7 +13,7 @@ from invoke.collection import Collection
 
 from allup import AllupError, InputError
 from allup.errors import did_you_mean
-from tasks import daily_objects, daily_streams
+from tasks import daily_objects, daily_streams, extra
 from tasks.checkout import CHECKOUT
 from tasks.platform_folder import PlatformFolder
 from tasks.platform_task import PlatformTask
@@ -84,7 +84,7 @@ def _collection(platform: PlatformFolder) -> Collection:
             f"platform() fails on its defaults: {type(error).__name__}: {error}",
         ) from error
     collection = Collection(platform.collection)
-    makers = (platform_verbs, daily_objects.verbs, daily_streams.verbs, component_verbs)
+    makers = (platform_verbs, daily_objects.verbs, daily_streams.verbs, extra.verbs, component_verbs)
     verbs = {verb.name: verb for maker in makers for verb in maker(default)}
     for name in platform.aliases:
         if name not in verbs:

@@ -1,11 +1,9 @@
 """The command line is read once before Invoke reads it: what it cannot mean is refused with a suggestion and
-exit code 2, where Invoke would say "No idea what …" and exit 1.
-
-It also tells tasks whether they are given their optional argument (see tasks/optional.py).
-"""
+exit code 2, where Invoke would say "No idea what …" and exit 1."""
 
 from __future__ import annotations
 
+import copy
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +12,7 @@ from dataclasses import dataclass, field
 from invoke.collection import Collection
 
 from allup.errors import AllupError, did_you_mean
-from tasks.optional import OptionalArgument
+from tasks.optional_words import TASKS
 
 # Invoke's own flags; "?" is one that takes a word if one follows.
 _CORE = {
@@ -51,9 +49,6 @@ def refuse(ns: Collection, argv: Sequence[str]) -> None:
         configfiles.check(reading.config)
     except AllupError as error:
         _leave(str(error), error.exit_code)
-    for task in reading.words:
-        if isinstance(ns[task], OptionalArgument):
-            ns[task].given = True
 
 
 def _leave(paragraph: str, code: int) -> None:
@@ -75,6 +70,7 @@ class _Reader:
         self._ns = ns
         self._words = words
         self._known = _names(ns)
+        TASKS.update(self._known)
         self._task = ""
         self._flags: Mapping[str, bool] = {}  # of the task: whether it takes a value
         self._positional: list[str] = []  # the names of its positional arguments
@@ -118,7 +114,10 @@ class _Reader:
     def _begin(self, task: str) -> None:
         self._end()
         self._task = task
-        arguments = self._ns[task].get_arguments(ignore_unknown_help=True)
+        # Asking a task for its arguments uses up its help texts.
+        asked = copy.copy(self._ns[task])
+        asked.help = dict(asked.help)
+        arguments = asked.get_arguments(ignore_unknown_help=True)
         flags = {f"--{name}": a.takes_value for a in arguments for name in a.names}
         flags |= {f"--no-{name}": False for a in arguments for name in a.names if a.default is True}
         self._flags = flags

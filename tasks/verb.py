@@ -30,8 +30,8 @@ class Call:
 class Verb:
     """*body* is ``module:function`` in this package; *example* has ``P.`` for the collection.
 
-    *positional* are words that have to be given, *optional* one that may be.
     *settings* says whether the platform's settings are flags of it; *component* is the one it is about.
+    *optional* is a positional that may be left out.
     """
 
     name: str

@@ -52,8 +52,8 @@ class InstanceRun:
         if resource is not None:
             self._watches.list(resource, self._platform.namespace)
 
-    def _take_lock(self) -> bool:
-        """Takes the instance's Lease; True when somebody else had it before us in the meantime.
+    def _take_lock(self) -> int:
+        """Takes the instance's Lease; the resourceVersion at which another run had it last, 0 for never.
 
         Raises LockHeld, and ClusterError when we may not write here at all.
         """
@@ -73,7 +73,7 @@ class InstanceRun:
                 self._ledger.note(f"another run is at work on {platform.instance} ({holder}); waiting for it")
 
         try:
-            lease.acquire(self._options.lock_timeout, on_wait=on_wait)
+            last_held = lease.acquire(self._options.lock_timeout, on_wait=on_wait)
         except NotFound:
             raise
         except ApiError as error:
@@ -86,7 +86,7 @@ class InstanceRun:
                 ) from error
             raise
         self._lease = lease
-        return bool(waited_for)
+        return last_held
 
     @contextmanager
     def _ending(self, interrupted: Callable[[], object]) -> Iterator[None]:

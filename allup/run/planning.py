@@ -138,6 +138,7 @@ class _Planner:
             entries.append(PlanEntry("", ref, "create"))
         desired: list[Desired] = []
         for name in names:
+            self._assembler.refuse_without(platform.component(name))
             desired += self._assembler.component(platform.component(name), planning=True)
         for kind in {d.ref.group_kind for d in desired}:
             self._list(kind)
