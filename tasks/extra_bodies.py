@@ -12,7 +12,8 @@ from allup.errors import AllupError, Differences
 from allup.model.extras import ListChildren, RunCommand, RunTrials
 from allup.report.tables import table
 from allup.run.seeing import Sight
-from tasks.looking import SCHEMA, kinds_of
+from tasks.looking import kinds_of
+from tasks.output import SCHEMA
 from tasks.preparing import Prepared, names, prepare
 from tasks.questions import confirm
 from tasks.verb import Call

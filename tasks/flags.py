@@ -54,7 +54,17 @@ FIXED = _flags(
     Flag("reveal", "text", "print the value of this key, to standard output alone"),
     Flag("stop", "many", "end the ones of these names"),
     Flag("watch", "switch", "go on showing, until Ctrl-C"),
+    Flag("kind", "text", "only objects of this kind"),
+    Flag("raw", "switch", "texts as they are, without quotes"),
 )
+
+POSITIONAL = {
+    "component": "one of the platform's components",
+    "name": "the name of a Secret",
+    "expression": "a jq expression",
+    "replicas": "how many pods",
+    "file": "KEY=FILE, several after one another; - is standard input",
+}
 
 WHERE = ("context", "kubeconfig", "instance", "namespace", "debug")
 RUN = ("json", "junit", "timeout", "jobs", "lock_timeout")

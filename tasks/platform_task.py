@@ -12,7 +12,7 @@ from invoke.tasks import Task
 
 from allup.model.settings import SettingSpec, setting_specs
 from tasks.edge import edge
-from tasks.flags import FIXED, Flag
+from tasks.flags import FIXED, POSITIONAL, Flag
 from tasks.optional_words import word_follows
 from tasks.platform_folder import PlatformFolder
 from tasks.verb import Call, Verb
@@ -41,14 +41,28 @@ class PlatformTask(Task[Any]):
         """The flags, when anybody could see them."""
         if not self._asked_for():
             return []
-        arguments = [_positional(name, "one of the platform's components") for name in self._verb.positional]
+        arguments = [_positional(name) for name in self._positionals()]
         arguments += [_fixed(FIXED[name]) for name in self._verb.flags]
         if self._verb.settings:
             for spec in setting_specs(self._platform.settings):
                 arguments += _setting(spec)
         if self._verb.optional and word_follows(self._called(), arguments, sys.argv):
-            arguments += [_positional(name, "which one") for name in self._verb.optional]
+            arguments += [_positional(name) for name in self._verb.optional]
         return arguments
+
+    def _positionals(self) -> Iterable[str]:
+        """Invoke knows no optional positional and none that repeats: the command line says what there is."""
+        words = sys.argv[: sys.argv.index("--")] if "--" in sys.argv else sys.argv
+        pod = any(word.partition("=")[0] == "--pod" for word in words)
+        for name in self._verb.positional:
+            if name == "component" and pod:
+                continue
+            if not name.endswith("…"):
+                yield name
+                continue
+            given = [word for word in words if "=" in word and not word.startswith("-")]
+            for number in range(max(1, len(given))):
+                yield f"{name[:-1]}{number + 1}"
 
     def _asked_for(self) -> bool:
         words = {word.rpartition("=")[2] for word in sys.argv}  # also --help=NAME
@@ -59,8 +73,8 @@ class PlatformTask(Task[Any]):
         return frozenset(f"{self._platform.collection}.{name}" for name in names)
 
 
-def _positional(name: str, help: str) -> Argument:
-    return Argument(name=name, positional=True, help=help)
+def _positional(name: str) -> Argument:
+    return Argument(name=name, positional=True, help=POSITIONAL.get(name.rstrip("0123456789"), "which one"))
 
 
 def _fixed(flag: Flag) -> Argument:

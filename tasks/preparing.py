@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -29,10 +29,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything that follows from a call's flags, the environment and the settings files."""
+    """Everything that follows from a call's flags, the environment and the settings files.
+
+    *last_up* are the settings of the last up with their origins, when those count instead.
+    """
 
     call: Call
     redactor: Redactor
+    last_up: Mapping[str, tuple[Any, str]] | None = None
 
     @property
     def name(self) -> str:
@@ -95,9 +99,27 @@ class Prepared:
         """A session with it."""
         return where.open_target(self.target, self.redactor)
 
+    def as_last_up(self) -> Prepared:
+        """The same with the settings of the last up, where one is remembered: what is there was made so."""
+        from allup.cluster import inventory as inventories
+
+        instance = self.call.given.get("instance") or self.name
+        namespace = self.call.given.get("namespace") or instance
+        empty = inventories.Inventory(self.name, instance, namespace)
+        known = inventories.read(self.session.objects, empty)
+        if known is None or not known.settings:
+            return self
+        remembered = {name: "" if value is None else value for name, (value, _) in known.settings.items()}
+        call = replace(self.call, given={**self.call.given, **remembered})
+        again = Prepared(call, self.redactor, known.settings)
+        again.__dict__["session"] = self.session  # what a cached property would keep
+        return again
+
     @property
     def given(self) -> Given:
         """The environment and files for secrets, and the settings to be remembered."""
+        if self.last_up is not None:
+            return Given(os.environ, read_file, self.last_up)
         remembered: dict[str, tuple[Any, str]] = {
             spec.name: (
                 _plain(getattr(self.settings.values, spec.name)),

@@ -61,6 +61,11 @@ def read(ns: Collection, argv: Sequence[str]) -> Reading:
     return _Reader(ns, list(argv[1:])).read()
 
 
+def find(ns: Collection, argv: Sequence[str]) -> str:
+    """The paragraph to refuse a command line with, ``""`` when there is nothing to refuse."""
+    return read(ns, argv).refusal
+
+
 class _Refused(Exception):
     """Carries the paragraph."""
 
@@ -75,6 +80,7 @@ class _Reader:
         self._flags: Mapping[str, bool] = {}  # of the task: whether it takes a value
         self._positional: list[str] = []  # the names of its positional arguments
         self._required = 0  # how many of them it cannot do without
+        self._named = 0  # how many are given as a flag instead
         self._dry = False
         self._reading = Reading()
 
@@ -106,14 +112,14 @@ class _Reader:
 
     def _end(self) -> None:
         """The words of the task end here."""
-        given = len(self._reading.words.get(self._task, []))
+        given = len(self._reading.words.get(self._task, [])) + self._named
         if given < self._required:
             missing = self._positional[given].upper()
             raise _Refused(f"{self._task}: {missing} is missing. See inv --help {self._task}.")
 
     def _begin(self, task: str) -> None:
         self._end()
-        self._task = task
+        self._task, self._named = task, 0
         # Asking a task for its arguments uses up its help texts.
         asked = copy.copy(self._ns[task])
         asked.help = dict(asked.help)
@@ -127,6 +133,7 @@ class _Reader:
 
     def _flag(self, word: str) -> None:
         flag, equals, value = word.partition("=")
+        self._named += flag.removeprefix("--") in self._positional
         if flag in self._flags:
             if self._flags[flag] and not equals:
                 self._value_of(flag)

@@ -30,6 +30,7 @@ class Call:
 class Verb:
     """*body* is ``module:function`` in this package; *example* has ``P.`` for the collection.
 
+    The last of *positional* ends in ``…`` when it may be given several times, as words with ``=`` in them.
     *settings* says whether the platform's settings are flags of it; *component* is the one it is about.
     *optional* is a positional that may be left out.
     """

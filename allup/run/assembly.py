@@ -14,7 +14,7 @@ from typing import Any
 from allup import expressions
 from allup.cluster.objects import Objects
 from allup.cluster.store import Store
-from allup.configs import checksummed
+from allup.configs import checksummed, encoded
 from allup.errors import AllupError, ClusterError
 from allup.loading import LoadedPlatform, assemble, live_values, makers
 from allup.manifests import Desired, Scope, builtin_scope, with_crds
@@ -113,6 +113,11 @@ class Assembler:
 
     def _finish(self, component: Component, desired: Desired, live: Mapping[Live, object]) -> Desired:
         body = desired.body
+        if desired.ref.kind == "Secret" and "stringData" in body:
+            # The server turns it into data by itself, but then owns no field that could be in conflict,
+            # and never takes away a key that is gone (kubernetes issue 70281).
+            texts = body.pop("stringData") or {}
+            body["data"] = {**(body.get("data") or {}), **{key: encoded(text) for key, text in texts.items()}}
         metadata = body["metadata"]
         metadata.setdefault("labels", {})[labels.APPLYSET_PART_OF] = self.applyset_id
         if any(ShortRef.parse(kept).matches(desired.ref) for kept in component.keep):

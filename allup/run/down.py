@@ -367,8 +367,11 @@ class Down(InstanceRun):
         if self._lease is not None:
             self._lease.release()
             self._lease = None
-        if self._namespace.ours and platform.namespace not in namespaces.PROTECTED:
-            ref = namespaces.namespace_ref(platform.namespace)
+        ref = namespaces.namespace_ref(platform.namespace)
+        others = inventories.others(self._objects, platform.namespace, platform.instance)
+        if others and self._namespace.ours:
+            self._ledger.kept.append((ref, f"it also holds {', '.join(others)}"))
+        elif self._namespace.ours and platform.namespace not in namespaces.PROTECTED:
             self._objects.delete(ref, uid=self._namespace.obj["metadata"]["uid"])
             self._ledger.did("", ref, Action.DELETED)
             return self._await_namespace_gone(ref)

@@ -9,14 +9,14 @@ from invoke.parser.parser import Parser
 from invoke.tasks import task
 
 import tasks
-from tasks.unknown import read
+from tasks.unknown import find
 
 
 def parsed(monkeypatch: pytest.MonkeyPatch, *words: str) -> dict[str, dict[str, object]]:
     """The tasks that Invoke finds in a command line, with what they are given."""
     argv = ["inv", *words]
     monkeypatch.setattr("sys.argv", argv)
-    assert read(tasks.ns, argv).refusal == ""
+    assert find(tasks.ns, argv) == ""
     contexts = Parser(tasks.ns.to_contexts()).parse_argv(list(words))
     return {c.name: {name: a.value for name, a in c.args.items()} for c in contexts if c.name}
 
@@ -66,5 +66,5 @@ def test_looking_for_unknown_flags_leaves_the_help_of_the_known_ones() -> None:
         """Up."""
 
     ns = Collection(up)
-    assert read(ns, ["inv", "up", "--nodes", "3"]).refusal == ""
+    assert find(ns, ["inv", "up", "--nodes", "3"]) == ""
     assert [a.help for a in ns["up"].get_arguments()] == ["simulated nodes"]
