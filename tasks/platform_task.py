@@ -8,17 +8,16 @@ from typing import Any
 
 from invoke.context import Context
 from invoke.parser.argument import Argument
-from invoke.tasks import Task
 
 from allup.model.settings import SettingSpec, setting_specs
 from tasks.edge import edge
 from tasks.flags import FIXED, POSITIONAL, Flag
-from tasks.optional_words import word_follows
+from tasks.optional import OptionalArgument
 from tasks.platform_folder import PlatformFolder
 from tasks.verb import Call, Verb
 
 
-class PlatformTask(Task[Any]):
+class PlatformTask(OptionalArgument):
     """One verb of one platform.
 
     Invoke builds the arguments of every task for ``--list``, which is most of its time; so a task shows its
@@ -41,13 +40,12 @@ class PlatformTask(Task[Any]):
         """The flags, when anybody could see them."""
         if not self._asked_for():
             return []
-        arguments = [_positional(name) for name in self._positionals()]
+        arguments = [_positional(name, None) for name in self._positionals()]
+        arguments += [_positional(name, None if self.given else "") for name in self._verb.optional]
         arguments += [_fixed(FIXED[name]) for name in self._verb.flags]
         if self._verb.settings:
             for spec in setting_specs(self._platform.settings):
                 arguments += _setting(spec)
-        if self._verb.optional and word_follows(self._called(), arguments, sys.argv):
-            arguments += [_positional(name) for name in self._verb.optional]
         return arguments
 
     def _positionals(self) -> Iterable[str]:
@@ -65,16 +63,16 @@ class PlatformTask(Task[Any]):
                 yield f"{name[:-1]}{number + 1}"
 
     def _asked_for(self) -> bool:
-        words = {word.rpartition("=")[2] for word in sys.argv}  # also --help=NAME
-        return not words.isdisjoint(self._called())
+        return any(name in sys.argv for name in self._called())
 
     def _called(self) -> frozenset[str]:
         names = (self._verb.name, *self._verb.aliases)
         return frozenset(f"{self._platform.collection}.{name}" for name in names)
 
 
-def _positional(name: str) -> Argument:
-    return Argument(name=name, positional=True, help=POSITIONAL.get(name.rstrip("0123456789"), "which one"))
+def _positional(name: str, default: str | None) -> Argument:
+    shown = POSITIONAL.get(name.rstrip("0123456789"), "which one")
+    return Argument(name=name, positional=True, default=default, help=shown)
 
 
 def _fixed(flag: Flag) -> Argument:

@@ -1,5 +1,8 @@
 """The command line is read once before Invoke reads it: what it cannot mean is refused with a suggestion and
-exit code 2, where Invoke would say "No idea what …" and exit 1."""
+exit code 2, where Invoke would say "No idea what …" and exit 1.
+
+It also tells tasks whether they are given their optional argument (see tasks/optional.py).
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from invoke.collection import Collection
+from invoke.parser.argument import Argument
 
 from allup.errors import AllupError, did_you_mean
-from tasks.optional_words import TASKS
+from tasks.optional import OptionalArgument
 
 # Invoke's own flags; "?" is one that takes a word if one follows.
 _CORE = {
@@ -49,6 +53,9 @@ def refuse(ns: Collection, argv: Sequence[str]) -> None:
         configfiles.check(reading.config)
     except AllupError as error:
         _leave(str(error), error.exit_code)
+    for task in reading.words:
+        if isinstance(ns[task], OptionalArgument):
+            ns[task].given = True
 
 
 def _leave(paragraph: str, code: int) -> None:
@@ -61,11 +68,6 @@ def read(ns: Collection, argv: Sequence[str]) -> Reading:
     return _Reader(ns, list(argv[1:])).read()
 
 
-def find(ns: Collection, argv: Sequence[str]) -> str:
-    """The paragraph to refuse a command line with, ``""`` when there is nothing to refuse."""
-    return read(ns, argv).refusal
-
-
 class _Refused(Exception):
     """Carries the paragraph."""
 
@@ -75,12 +77,10 @@ class _Reader:
         self._ns = ns
         self._words = words
         self._known = _names(ns)
-        TASKS.update(self._known)
         self._task = ""
         self._flags: Mapping[str, bool] = {}  # of the task: whether it takes a value
         self._positional: list[str] = []  # the names of its positional arguments
         self._required = 0  # how many of them it cannot do without
-        self._named = 0  # how many are given as a flag instead
         self._dry = False
         self._reading = Reading()
 
@@ -112,28 +112,24 @@ class _Reader:
 
     def _end(self) -> None:
         """The words of the task end here."""
-        given = len(self._reading.words.get(self._task, [])) + self._named
+        given = len(self._reading.words.get(self._task, []))
         if given < self._required:
             missing = self._positional[given].upper()
             raise _Refused(f"{self._task}: {missing} is missing. See inv --help {self._task}.")
 
     def _begin(self, task: str) -> None:
         self._end()
-        self._task, self._named = task, 0
-        # Asking a task for its arguments uses up its help texts.
-        asked = copy.copy(self._ns[task])
-        asked.help = dict(asked.help)
-        arguments = asked.get_arguments(ignore_unknown_help=True)
+        self._task = task
+        arguments = _arguments(self._ns, task)
         flags = {f"--{name}": a.takes_value for a in arguments for name in a.names}
         flags |= {f"--no-{name}": False for a in arguments for name in a.names if a.default is True}
         self._flags = flags
-        self._positional = [a.name for a in arguments if a.positional]
+        self._positional = [str(a.name) for a in arguments if a.positional]
         self._required = sum(a.positional and a.default is None for a in arguments)
         self._refuse_dry()
 
     def _flag(self, word: str) -> None:
         flag, equals, value = word.partition("=")
-        self._named += flag.removeprefix("--") in self._positional
         if flag in self._flags:
             if self._flags[flag] and not equals:
                 self._value_of(flag)
@@ -183,6 +179,14 @@ class _Reader:
 
 def _is_collection(name: str, known: frozenset[str]) -> bool:
     return any(task.startswith(f"{name}.") for task in known)
+
+
+def _arguments(ns: Collection, task: str) -> list[Argument]:
+    # Asking a task for its arguments uses up its help texts.
+    asked = copy.copy(ns[task])
+    asked.help = dict(asked.help)
+    found: list[Argument] = asked.get_arguments(ignore_unknown_help=True)
+    return found
 
 
 def _unknown_task(word: str, known: frozenset[str]) -> str:

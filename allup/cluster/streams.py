@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import urllib3
+
 from allup.cluster.requests import Api, path_segment
 from allup.cluster.websockets import HIGH_WATER, V4, Channels, open_channels
-from allup.errors import ApiError
+from allup.errors import ApiError, ClusterError
 
 STDIN, STDOUT, STDERR, STATUS, RESIZE = range(5)
 DATA, ERROR = range(2)
@@ -59,12 +61,15 @@ def follow(
     tail: int | None = None,
     since_seconds: int | None = None,
 ) -> Iterator[str]:
-    """The lines of a log as they come, until the container ends."""
+    """The lines of a log as they come, until the container ends. Raises ApiError, and ClusterError when the
+    connection breaks."""
     query = [*_log_query(container, tail, False, since_seconds, False), ("follow", "true")]
     lines = api.lines(f"{_pod(namespace, pod)}/log", query, read_timeout=3600.0)
     try:
         for line in lines:
             yield line.decode("utf-8", "replace")
+    except urllib3.exceptions.HTTPError as error:
+        raise ClusterError(f"log of {pod}", f"the connection broke ({error})") from None
     finally:
         lines.close()
 
