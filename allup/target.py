@@ -14,7 +14,6 @@ from pathlib import Path
 
 from allup.errors import ClusterError, InputError, did_you_mean
 
-
 _RENAMED = {"docker-for-desktop": "docker-desktop"}
 """Names of contexts that are not made any more, and what they are called today."""
 

@@ -23,13 +23,19 @@ def restart(call: Call) -> None:
     """New pods for what a component runs, or for one pod."""
     from allup.run.rollout import Rollout, pod_restart, restarts
 
+    component, pod = call.given.get("component") or "", call.given.get("pod") or ""
+    if bool(component) == bool(pod):
+        raise InputError(
+            f"{call.platform.collection}.restart",
+            "which one?" if not component else "a component and a pod are one too many",
+            next_step="Name a component, or a pod with --pod",
+        )
     prepared = prepare(call)
     options = prepared.options(UP_TIMEOUT)
     sight = look(prepared)
-    if call.given.get("pod"):
-        component, changes = pod_restart(sight, call.given["pod"])
+    if pod:
+        component, changes = pod_restart(sight, pod)
     else:
-        component = call.given["component"]
         known_component(prepared, sight, component)
         _must_be_up(prepared, component, bool(sight.objects(component)))
         changes = restarts(sight, component, prepared.session.clock.now().isoformat(timespec="microseconds"))

@@ -64,7 +64,7 @@ def verbs(platform: Platform) -> Iterator[Verb]:
         f"P.restart {component}",
         "changing:restart",
         (*WHERE, *RUN, "pod"),
-        positional=("component",),
+        optional=("component",),
     )
     yield Verb(
         "scale",

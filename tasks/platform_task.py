@@ -49,12 +49,9 @@ class PlatformTask(OptionalArgument):
         return arguments
 
     def _positionals(self) -> Iterable[str]:
-        """Invoke knows no optional positional and none that repeats: the command line says what there is."""
+        """Invoke knows no positional that repeats: the command line says how many there are."""
         words = sys.argv[: sys.argv.index("--")] if "--" in sys.argv else sys.argv
-        pod = any(word.partition("=")[0] == "--pod" for word in words)
         for name in self._verb.positional:
-            if name == "component" and pod:
-                continue
             if not name.endswith("…"):
                 yield name
                 continue
