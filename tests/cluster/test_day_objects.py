@@ -70,10 +70,10 @@ def test_a_restarted_pod_is_another_one_and_its_workload_is_ready_again(instance
 
 
 def test_what_runs_nothing_cannot_be_restarted(instance: Instance) -> None:
-    part = instance.part("settings", config("settings"))
+    part = instance.part("texts", config("settings"))
     instance.up(part)
     with pytest.raises(AllupError, match="runs nothing that could be restarted"):
-        restarts(instance.sight(part), "settings", "now")
+        restarts(instance.sight(part), "texts", "now")
 
 
 def test_scaling_lasts_until_the_next_up_which_says_that_it_goes_back(instance: Instance) -> None:
