@@ -276,7 +276,7 @@ class Down(InstanceRun):
             return None
         simulated = simulated_nodes(self._objects)
         if any((obj.get("spec") or {}).get("nodeName") in simulated for _, obj in pods):
-            self._ledger.note(f"{component}: {hook.why or hook.pattern} is not looked for: simulated node")
+            self._ledger.note(f"{component}: whether {_clause(hook)} was not looked for: simulated node")
             return None
         api = self._session.api
         return Listener(
@@ -288,14 +288,14 @@ class Down(InstanceRun):
         )
 
     def _conclude(self, component: str, hook: AwaitLogLine, listener: Listener) -> None:
-        line = listener.heard(hook.timeout)
-        what = hook.why or f"the log line {hook.pattern!r}"
-        if line:
-            self._ledger.note(f"{component}: {what}: its log says so ({line})")
+        if line := listener.heard(hook.timeout):
+            self._ledger.note(f"{component}: its log says that {_clause(hook)}: {line}")
             return
         trouble = listener.trouble
         reason = f"its log could not be read ({trouble})" if trouble else f"no log said {hook.pattern!r}"
-        self._ledger.note(f"{component}: {what}: that could not be confirmed, {reason}", warning=True)
+        self._ledger.note(
+            f"{component}: it could not be confirmed that {_clause(hook)}: {reason}", warning=True
+        )
 
     def _uid(self, ref: ObjectRef) -> str:
         return str((self._watches.store.get(ref) or {"metadata": {}})["metadata"].get("uid", ""))
@@ -455,3 +455,7 @@ def _is_true(expression: str, obj: Mapping[str, Any]) -> bool:
         return expressions.first(expression, dict(obj)) is True
     except ValueError:
         return False
+
+
+def _clause(hook: AwaitLogLine) -> str:
+    return hook.why or f"a log says {hook.pattern!r}"
