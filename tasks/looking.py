@@ -15,7 +15,7 @@ from allup.refs import GroupKind, ObjectRef
 from allup.report.tables import table
 from allup.run.options import RunOptions
 from tasks.output import SCHEMA, as_json, ref_json, say, say_json
-from tasks.preparing import Prepared, names, prepare, seconds
+from tasks.preparing import Prepared, names, prepare, seconds, whole_number
 from tasks.verb import Call
 
 if TYPE_CHECKING:
@@ -285,8 +285,13 @@ def logs(call: Call) -> None:
 
     prepared = prepare(call)
     given = call.given
-    sight = look(prepared)
     component = given.get("component") or ""
+    if not component and not given.get("pod"):
+        known = ", ".join(c.name for c in prepared.platform.components)
+        raise InputError(
+            f"{call.platform.collection}.logs", "whose?", next_step=f"Name a component ({known}) or a --pod"
+        )
+    sight = look(prepared)
     if not given.get("pod"):
         known_component(prepared, sight, component)
     pods = [
@@ -297,11 +302,13 @@ def logs(call: Call) -> None:
     ]
     if not pods:
         raise AllupError(
-            given.get("pod") or component, "has no pod", next_step=f"inv {call.platform.collection}.status"
+            f"pod {given['pod']}" if given.get("pod") else component,
+            "is not there" if given.get("pod") else "has no pod",
+            next_step=f"inv {call.platform.collection}.status shows what there is",
         )
     since = given.get("since")
     arguments: dict[str, Any] = {
-        "tail": int(seconds("--tail", given.get("tail"), 100)),
+        "tail": whole_number("--tail", given.get("tail"), 100),
         "since_seconds": int(seconds("--since", since, 1)) if since else None,
     }
     api, mask = prepared.session.api, prepared.redactor.mask
@@ -400,9 +407,15 @@ def secrets(call: Call) -> None:
     declared = {s.name: (c, s) for c in platform.components for s in c.secrets}
     reveal = call.given.get("reveal")
     if reveal:
-        found = session.objects.get(ObjectRef("", "Secret", platform.namespace, name)) if name else None
+        if not name:
+            raise InputError(
+                "--reveal",
+                f"{reveal!r} is a key of which Secret?",
+                next_step=f"Name one: inv {call.platform.collection}.secrets NAME --reveal {reveal}",
+            )
+        found = session.objects.get(ObjectRef("", "Secret", platform.namespace, name))
         if found is None:
-            raise AllupError(f"Secret {name or '?'}", f"is not there{did_you_mean(name, declared)}")
+            raise InputError(f"Secret {name}", f"is not there{did_you_mean(name, declared)}")
         data = found.get("data") or {}
         if reveal not in data:
             raise InputError(f"Secret {name}", f"has no key {reveal!r}{did_you_mean(reveal, data)}")

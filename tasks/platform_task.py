@@ -8,17 +8,16 @@ from typing import Any
 
 from invoke.context import Context
 from invoke.parser.argument import Argument
-from invoke.tasks import Task
 
 from allup.model.settings import SettingSpec, setting_specs
 from tasks.edge import edge
 from tasks.flags import FIXED, POSITIONAL, Flag
-from tasks.optional_words import word_follows
+from tasks.optional import OptionalArgument
 from tasks.platform_folder import PlatformFolder
 from tasks.verb import Call, Verb
 
 
-class PlatformTask(Task[Any]):
+class PlatformTask(OptionalArgument):
     """One verb of one platform.
 
     Invoke builds the arguments of every task for ``--list``, which is most of its time; so a task shows its
@@ -41,13 +40,12 @@ class PlatformTask(Task[Any]):
         """The flags, when anybody could see them."""
         if not self._asked_for():
             return []
-        arguments = [_positional(name) for name in self._positionals()]
+        arguments = [_positional(name, None) for name in self._positionals()]
+        arguments += [_positional(name, None if self.given else "") for name in self._verb.optional]
         arguments += [_fixed(FIXED[name]) for name in self._verb.flags]
         if self._verb.settings:
             for spec in setting_specs(self._platform.settings):
                 arguments += _setting(spec)
-        if self._verb.optional and word_follows(self._called(), arguments, sys.argv):
-            arguments += [_positional(name) for name in self._verb.optional]
         return arguments
 
     def _positionals(self) -> Iterable[str]:
@@ -72,8 +70,9 @@ class PlatformTask(Task[Any]):
         return frozenset(f"{self._platform.collection}.{name}" for name in names)
 
 
-def _positional(name: str) -> Argument:
-    return Argument(name=name, positional=True, help=POSITIONAL.get(name.rstrip("0123456789"), "which one"))
+def _positional(name: str, default: str | None) -> Argument:
+    shown = POSITIONAL.get(name.rstrip("0123456789"), "which one")
+    return Argument(name=name, positional=True, default=default, help=shown)
 
 
 def _fixed(flag: Flag) -> Argument:
@@ -96,11 +95,16 @@ def _setting(spec: SettingSpec) -> Iterable[Argument]:
 
 
 def _help(spec: SettingSpec) -> str:
-    kind = {bool: "", int: "whole number", float: "number", str: ""}.get(spec.kind, "quantity such as 512Mi")
+    """What a setting is, its type, default and variable."""
+    kind = {bool: "", int: "a whole number", float: "a number", str: ""}.get(
+        spec.kind, "a quantity such as 512Mi"
+    )
     facts = [kind] if kind else []
     if spec.choices:
         facts.append("one of " + ", ".join(spec.choices))
-    facts.append(f"default {spec.default!s}" if spec.default not in (None, "") else "default: none")
+    if "default:" not in spec.help:
+        default = str(spec.default).lower() if spec.kind is bool else str(spec.default)
+        facts.append(f"default: {default if spec.default not in (None, '') else 'none'}")
     if spec.env:
-        facts.append(f"variable {spec.env}")
-    return f"{spec.help} ({'; '.join(facts)})"
+        facts.append(f"variable: {spec.env}")
+    return f"{spec.help} ({'; '.join(facts)})" if facts else spec.help

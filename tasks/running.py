@@ -24,7 +24,7 @@ def up(call: Call) -> None:
 
     prepared = prepare(call)
     options = prepared.options(UP_TIMEOUT)
-    if call.given.get("dry_run"):
+    if call.given.get("dry_run") or call.context.config.run.dry:
         show_plan(prepared, options)
         return
     loaded = prepared.loaded
@@ -58,6 +58,8 @@ def wait(call: Call) -> None:
     prepared = prepare(call)
     options = prepared.options(UP_TIMEOUT)
     component = call.given.get("component")
+    if component:
+        prepared.platform.component(component)
     with reporting(prepared) as report:
         finished = Await(prepared.session, prepared.platform, component or "", options, report).run()
     leave(finished)

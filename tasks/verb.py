@@ -30,9 +30,9 @@ class Call:
 class Verb:
     """*body* is ``module:function`` in this package; *example* has ``P.`` for the collection.
 
-    The last of *positional* ends in ``…`` when it may be given several times, as words with ``=`` in them.
+    *positional* are words that have to be given; the last may end in ``…``: it may be given several times, as
+    words with ``=`` in them. *optional* is one that may be left out.
     *settings* says whether the platform's settings are flags of it; *component* is the one it is about.
-    *optional* is a positional that may be left out.
     """
 
     name: str

@@ -26,6 +26,7 @@ KEEP = "allup/keep"
 EVALUATION = "allup/evaluation"
 RENDERED = "allup/rendered"
 INITIALISED_BY = "allup/initialised-by"
+DEBUG_OF = "allup/debug-of"
 
 
 def standard_labels(platform: str, instance: str, component: str) -> dict[str, str]:

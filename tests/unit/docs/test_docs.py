@@ -9,6 +9,7 @@ import inspect
 import re
 import shlex
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -22,7 +23,7 @@ import tasks
 from allup.model.platform import Config
 from tasks.platform_folder import PlatformFolder
 from tasks.platform_task import PlatformTask
-from tasks.unknown import find
+from tasks.unknown import read
 from tasks.verbs import component_verbs, platform_verbs
 
 CHECKOUT = Path(__file__).parents[3]
@@ -105,9 +106,11 @@ def commands(text: str) -> Iterator[list[str]]:
     fences = re.findall(r"^```\w*\n(.*?)^```", text, re.M | re.S)
     indented = re.findall(r"^    .+$", text, re.M)
     spans = re.findall(r"`([^`\n]+)`", without_fences(text))
+    # Where a command begins: not in the middle of a sentence that some task printed.
+    start = r"(?:^\s*(?:\$ )?(?:\w+=\S+ )*|\$\()(?:\.venv/bin/)?inv (\S.*)"
     for piece in (*fences, *indented, *spans):
-        for match in re.finditer(r"(?:^|[\s(/])inv ((?:\S| (?! ))+)", piece, re.M):
-            yield shlex.split(re.split(r"[|;)#>]|&&", match[1])[0].replace("'", ""))
+        for command in re.findall(start, piece, re.M):
+            yield shlex.split(re.split(r"[|;)#>]|&&", command)[0].replace("'", ""))
 
 
 @on_every_page
@@ -117,7 +120,7 @@ def test_every_command_names_a_task_and_flags_that_exist(
     for words in commands(page.read_text()):
         argv = ["inv", *words]
         monkeypatch.setattr("sys.argv", argv)
-        assert find(ns, argv) == "", " ".join(argv)
+        assert read(ns, argv).refusal == "", " ".join(argv)
 
 
 def test_commands_are_found_where_they_stand() -> None:
@@ -125,6 +128,25 @@ def test_commands_are_found_where_they_stand() -> None:
         "Say `inv a.b --x 1`.\n\n```\n$ .venv/bin/inv c.d | jq .\nexport K=$(inv e.f)\n```\n\n    inv g.h\n"
     )
     assert list(commands(text)) == [["c.d"], ["e.f"], ["g.h"], ["a.b", "--x", "1"]]
+
+
+# Files and layers
+
+
+@on_every_page
+def test_every_path_of_the_checkout_that_a_page_names_is_there(page: Path) -> None:
+    for path in re.findall(r"`((?:allup|tasks|tests|docs)/[\w./-]*)`", page.read_text()):
+        assert (CHECKOUT / path).exists(), path
+
+
+def test_the_page_on_architecture_has_the_layers_that_are_held() -> None:
+    text = (CHECKOUT / "docs" / "architecture.md").read_text()
+    section = text[text.index("## Layers") : text.index("**What is pure.**")]
+    shown = [named(row.split("|")[1]) for row in re.findall(r"^\| `.*$", section, re.M)]
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
+    contracts = project["tool"]["importlinter"]["contracts"]
+    held = next(c["layers"] for c in contracts if c.get("containers") == ["allup"])
+    assert shown == [layer.split(" : ") for layer in held if not layer.startswith("(")]
 
 
 # The tutorial and the reference
