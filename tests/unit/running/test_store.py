@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from allup.cluster.store import Store
@@ -10,14 +11,20 @@ from allup.refs import ObjectRef
 
 
 def seen(
-    kind: str, name: str, *, component: str = "", version: int = 1, owner: str = "", **more: str
+    kind: str,
+    name: str,
+    *,
+    component: str = "",
+    version: int = 1,
+    owner: str = "",
+    more: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "name": name,
         "namespace": "here",
         "uid": f"uid-{name}",
         "resourceVersion": str(version),
-        "labels": {**({labels.COMPONENT: component} if component else {}), **more},
+        "labels": {**({labels.COMPONENT: component} if component else {}), **(more or {})},
     }
     if owner:
         metadata["ownerReferences"] = [{"kind": "X", "name": owner, "uid": owner, "controller": True}]
@@ -66,7 +73,7 @@ def test_news_of_one_object_does_not_change_the_order_of_the_others() -> None:
 
 def test_what_is_gone_is_found_nowhere() -> None:
     store = Store()
-    store.put(seen("EndpointSlice", "one", component="ldap", **{"kubernetes.io/service-name": "front"}))
+    store.put(seen("EndpointSlice", "one", component="ldap", more={"kubernetes.io/service-name": "front"}))
     assert len(store.endpoint_slices("here", "front")) == 1
     store.remove(ObjectRef("", "EndpointSlice", "here", "one"))
     assert store.endpoint_slices("here", "front") == []
@@ -88,9 +95,9 @@ def test_a_list_removes_what_is_not_in_it_of_that_kind_and_namespace_alone() -> 
 
 def test_pods_are_found_by_labels_within_their_namespace() -> None:
     store = Store()
-    elsewhere = seen("Pod", "elsewhere", app="web")
+    elsewhere = seen("Pod", "elsewhere", more={"app": "web"})
     elsewhere["metadata"]["namespace"] = "there"
-    for obj in (seen("Pod", "one", app="web", tier="front"), seen("Pod", "two", app="db"), elsewhere):
+    for obj in (seen("Pod", "one", more={"app": "web", "tier": "front"}), seen("Pod", "two"), elsewhere):
         store.put(obj)
     found = store.pods_matching("here", {"app": "web"})
     assert [pod["metadata"]["name"] for pod in found] == ["one"]
