@@ -74,7 +74,7 @@ class Objects:
     def names(self, resource: Resource, namespace: str = "") -> frozenset[str]:
         """The names of all objects of one kind, whoever made them; their contents are not transferred."""
         answer = self.api.get(resource.collection(namespace), accept=_METADATA_ONLY)
-        return frozenset(item["metadata"]["name"] for item in answer["items"])
+        return frozenset(item["metadata"]["name"] for item in answer["items"] or ())  # null when empty
 
     def apply(
         self,
