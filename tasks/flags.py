@@ -52,6 +52,11 @@ FIXED = _flags(
     Flag("out", "text", "a folder to write to, a file an object"),
     Flag("mermaid", "switch", "as a mermaid diagram"),
     Flag("reveal", "text", "print the value of this key, to standard output alone"),
+    Flag("image", "text", "the image of the debugging container"),
+    Flag("background", "switch", "go on in the background, until it is stopped"),
+    Flag("list", "switch", "list what goes on in the background"),
+    Flag("stop", "text", "end what goes on in the background: its number, or all"),
+    Flag("forward", "switch", "then open the platform's URLs on this machine, in the background"),
     Flag("watch", "switch", "go on showing, until Ctrl-C"),
 )
 

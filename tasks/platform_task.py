@@ -15,6 +15,7 @@ from tasks.edge import edge
 from tasks.flags import FIXED, Flag
 from tasks.platform_folder import PlatformFolder
 from tasks.verb import Call, Verb
+from tasks.words import words_after
 
 
 class PlatformTask(Task[Any]):
@@ -41,11 +42,20 @@ class PlatformTask(Task[Any]):
         if not self._asked_for():
             return []
         arguments = [_positional(name) for name in self._verb.positional]
+        arguments += [_word(number) for number in range(1, self._words() + 1)]
         arguments += [_fixed(FIXED[name]) for name in self._verb.flags]
         if self._verb.settings:
             for spec in setting_specs(self._platform.settings):
                 arguments += _setting(spec)
         return arguments
+
+    def _words(self) -> int:
+        """How many words there are: Invoke knows no optional positional, so there are as many as given."""
+        if not self._verb.words:
+            return 0
+        names = [f"{self._platform.collection}.{n}" for n in (self._verb.name, *self._verb.aliases)]
+        with_value = [f"--{n.replace('_', '-')}" for n in self._verb.flags if FIXED[n].kind != "switch"]
+        return min(len(words_after(names, with_value, sys.argv)), self._verb.words)
 
     def _asked_for(self) -> bool:
         names = (self._verb.name, *self._verb.aliases)
@@ -54,6 +64,10 @@ class PlatformTask(Task[Any]):
 
 def _positional(name: str) -> Argument:
     return Argument(name=name, positional=True, help="one of the platform's components")
+
+
+def _word(number: int) -> Argument:
+    return Argument(name=f"word-{number}", attr_name=f"word_{number}", positional=True)
 
 
 def _fixed(flag: Flag) -> Argument:

@@ -17,7 +17,7 @@ RESERVED_NAMES = frozenset(
     (
         *("all", "plan", "diff", "render", "graph", "settings", "status", "wait", "why", "describe", "check"),
         *("logs", "events", "shell", "exec", "forward", "get", "kubectl", "restart", "scale", "sessions"),
-        *("secrets", "rotate", "orphans", "history", "env", "urls"),
+        *("secrets", "rotate", "orphans", "history", "env", "urls", "debug", "dns", "container-id"),
     )
 )
 _DNS_LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
