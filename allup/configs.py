@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from allup.errors import InputError, did_you_mean
 from allup.manifests import Desired, pod_template_paths
 from allup.model.labels import CHECKSUM, RENDERED, standard_labels
-from allup.model.live import KnownLater
+from allup.model.live import KnownLater, later_texts
 from allup.model.platform import Config
 from allup.refs import ObjectRef
 from allup.substitution import as_text, contains_known_later
@@ -199,10 +199,8 @@ def _render(path: str, text: str, values: Mapping[str, Any], secrets: Secrets | 
     except Exception as error:
         raise _misfit(path, error, f"{type(error).__name__}: {error}") from error
     # Jinja joins plain strings, so a KnownLater is traced by the names a template looks for.
-    later = seen.known_later or any(
-        contains_known_later(values[name]) for name in compiled.names if name in values
-    )
-    return KnownLater(rendered) if later else rendered
+    said = seen.later.union(*(later_texts(values[name]) for name in compiled.names if name in values))
+    return KnownLater(rendered, "; ".join(sorted(said))) if said else rendered
 
 
 def _misfit(path: str, error: Exception, fact: str) -> InputError:
@@ -223,7 +221,10 @@ def _lowered(message: str | None) -> str:
 
 
 class _Seen:
-    known_later = False
+    """What the secrets that a template quoted say, as far as they are known later."""
+
+    def __init__(self) -> None:
+        self.later: set[str] = set()
 
 
 class _SecretTable:
@@ -255,7 +256,7 @@ class _SecretKeys:
         if key not in self._keys:
             raise _Refused(f"the Secret {self._name!r} has no key {key!r}{did_you_mean(key, self._keys)}")
         value = self._keys[key]
-        self._seen.known_later = self._seen.known_later or isinstance(value, KnownLater)
+        self._seen.later |= later_texts(value)
         return value
 
     def __str__(self) -> str:

@@ -90,18 +90,18 @@ def _key(key: str, line: int, values: Mapping[str, Any], path: str) -> str:
 
 
 def _text(text: str, values: Mapping[str, Any], where: str) -> str:
-    later = False
+    said: set[str] = set()
 
     def replacement(match: re.Match[str]) -> str:
-        nonlocal later
         if match.group(1) is None:
             return "${"
         value = _look_up(match, values, where)
-        later = later or isinstance(value, KnownLater)
+        if isinstance(value, KnownLater):
+            said.add(value.said)
         return _as_text(value, match.group(1), where)
 
     replaced = _REFERENCE.sub(replacement, text)
-    return KnownLater(replaced) if later else replaced
+    return KnownLater(replaced, "; ".join(sorted(said))) if said else replaced
 
 
 def _look_up(match: re.Match[str], values: Mapping[str, Any], where: str) -> Any:

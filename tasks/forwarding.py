@@ -15,14 +15,12 @@ from allup.run.pods import Behind
 from allup.run.portspecs import PortSpec
 from tasks import where
 from tasks.checkout import CHECKOUT
-from tasks.preparing import Prepared, prepare
-from tasks.saying import say, say_json, say_note
+from tasks.output import SCHEMA, say, say_json, tell
+from tasks.preparing import Prepared, names, prepare
 from tasks.verb import Call
 
 if TYPE_CHECKING:
     from allup.run.forwarding import Forward
-
-SCHEMA = 1
 
 
 def forward(call: Call) -> None:
@@ -30,7 +28,7 @@ def forward(call: Call) -> None:
     if call.given.get("list"):
         _list(call)
     elif call.given.get("stop"):
-        _stop(call, str(call.given["stop"]))
+        _stop(call, names(call.given["stop"]))
     elif call.given.get("background"):
         prepared = prepare(call)
         _wanted(prepared, call.words)
@@ -43,7 +41,7 @@ def open_urls(prepared: Prepared) -> None:
     """The ports of the platform's URLs, in the background; nothing when it has none."""
     words = _url_words(prepared)
     if not words:
-        say_note(f"{prepared.platform.name} names no URL, so there is nothing to forward")
+        tell(f"{prepared.platform.name} names no URL, so there is nothing to forward")
         return
     _say_started(prepared.call, _in_background(prepared, words))
 
@@ -56,7 +54,7 @@ def _here(prepared: Prepared) -> None:
     opened: list[Forward] = []
     for behind, ports in _wanted(prepared, call.words):
         try:
-            opened += open_forwards(session, behind, ports, lambda text: say_note(mask(text)))
+            opened += open_forwards(session, behind, ports, lambda text: tell(mask(text)))
         except BaseException:
             for one in opened:
                 one.listener.close()
@@ -79,7 +77,7 @@ def _here(prepared: Prepared) -> None:
         background.write(Path(file), record)
     else:
         _say_ports(call, record)
-        say_note("Ctrl-C ends it.")
+        tell("Ctrl-C ends it.")
     try:
         while not session.stop.wait(3600):
             pass
@@ -141,7 +139,7 @@ def _in_background(prepared: Prepared, words: Sequence[str]) -> background.Recor
     key, folder = _key(prepared, words), _folder()
     for record in background.listed(folder):
         if record.key == key:
-            say_note(f"forward {record.id} does this already")
+            tell(f"forward {record.id} does this already")
             return record
     argv = [sys.executable, sys.argv[0], f"{prepared.call.platform.collection}.forward", *words]
     argv += ["--context", prepared.target.context, "--kubeconfig", prepared.target.kubeconfig]
@@ -168,8 +166,8 @@ def _list(call: Call) -> None:
         say("No forward goes on in the background.")
 
 
-def _stop(call: Call, which: str) -> None:
-    ended = background.stop(_folder(), which)
+def _stop(call: Call, which: Sequence[str]) -> None:
+    ended = [record for one in which for record in background.stop(_folder(), one)]
     if call.given.get("json"):
         say_json({"schema": SCHEMA, "type": "forwards-stopped", "forwards": [_json(r) for r in ended]})
         return
@@ -185,10 +183,8 @@ def _say_started(call: Call, record: background.Record) -> None:
         _say_ports(call, record)
     else:
         for line in record.urls or record.ports:
-            say_note(line)
-    say_note(
-        f"It goes on in the background; inv {call.platform.collection}.forward --stop {record.id} ends it."
-    )
+            tell(line)
+    tell(f"It goes on in the background; inv {call.platform.collection}.forward --stop {record.id} ends it.")
 
 
 def _say_ports(call: Call, record: background.Record) -> None:

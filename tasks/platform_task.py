@@ -8,17 +8,17 @@ from typing import Any
 
 from invoke.context import Context
 from invoke.parser.argument import Argument
-from invoke.tasks import Task
 
 from allup.model.settings import SettingSpec, setting_specs
 from tasks.edge import edge
-from tasks.flags import FIXED, Flag
+from tasks.flags import FIXED, POSITIONAL, Flag
+from tasks.optional import OptionalArgument
 from tasks.platform_folder import PlatformFolder
 from tasks.verb import Call, Verb
 from tasks.words import words_after
 
 
-class PlatformTask(Task[Any]):
+class PlatformTask(OptionalArgument):
     """One verb of one platform.
 
     Invoke builds the arguments of every task for ``--list``, which is most of its time; so a task shows its
@@ -41,7 +41,8 @@ class PlatformTask(Task[Any]):
         """The flags, when anybody could see them."""
         if not self._asked_for():
             return []
-        arguments = [_positional(name) for name in self._verb.positional]
+        arguments = [_positional(name, None) for name in self._positionals()]
+        arguments += [_positional(name, None if self.given else "") for name in self._verb.optional]
         arguments += [_word(number) for number in range(1, self._words() + 1)]
         arguments += [_fixed(FIXED[name]) for name in self._verb.flags]
         if self._verb.settings:
@@ -57,13 +58,31 @@ class PlatformTask(Task[Any]):
         with_value = [f"--{n.replace('_', '-')}" for n in self._verb.flags if FIXED[n].kind != "switch"]
         return min(len(words_after(names, with_value, sys.argv)), self._verb.words)
 
+    def _positionals(self) -> Iterable[str]:
+        """Invoke knows no optional positional and none that repeats: the command line says what there is."""
+        words = sys.argv[: sys.argv.index("--")] if "--" in sys.argv else sys.argv
+        pod = any(word.partition("=")[0] == "--pod" for word in words)
+        for name in self._verb.positional:
+            if name == "component" and pod:
+                continue
+            if not name.endswith("…"):
+                yield name
+                continue
+            given = [word for word in words if "=" in word and not word.startswith("-")]
+            for number in range(max(1, len(given))):
+                yield f"{name[:-1]}{number + 1}"
+
     def _asked_for(self) -> bool:
+        return any(name in sys.argv for name in self._called())
+
+    def _called(self) -> frozenset[str]:
         names = (self._verb.name, *self._verb.aliases)
-        return any(f"{self._platform.collection}.{name}" in sys.argv for name in names)
+        return frozenset(f"{self._platform.collection}.{name}" for name in names)
 
 
-def _positional(name: str) -> Argument:
-    return Argument(name=name, positional=True, help="one of the platform's components")
+def _positional(name: str, default: str | None) -> Argument:
+    shown = POSITIONAL.get(name.rstrip("0123456789"), "which one")
+    return Argument(name=name, positional=True, default=default, help=shown)
 
 
 def _word(number: int) -> Argument:
@@ -90,11 +109,16 @@ def _setting(spec: SettingSpec) -> Iterable[Argument]:
 
 
 def _help(spec: SettingSpec) -> str:
-    kind = {bool: "", int: "whole number", float: "number", str: ""}.get(spec.kind, "quantity such as 512Mi")
+    """What a setting is, its type, default and variable."""
+    kind = {bool: "", int: "a whole number", float: "a number", str: ""}.get(
+        spec.kind, "a quantity such as 512Mi"
+    )
     facts = [kind] if kind else []
     if spec.choices:
         facts.append("one of " + ", ".join(spec.choices))
-    facts.append(f"default {spec.default!s}" if spec.default not in (None, "") else "default: none")
+    if "default:" not in spec.help:
+        default = str(spec.default).lower() if spec.kind is bool else str(spec.default)
+        facts.append(f"default: {default if spec.default not in (None, '') else 'none'}")
     if spec.env:
-        facts.append(f"variable {spec.env}")
-    return f"{spec.help} ({'; '.join(facts)})"
+        facts.append(f"variable: {spec.env}")
+    return f"{spec.help} ({'; '.join(facts)})" if facts else spec.help

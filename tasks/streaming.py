@@ -19,12 +19,10 @@ from allup.report.prefixes import Prefixes
 from allup.report.tables import table
 from allup.run import pods
 from allup.run.pods import Behind
-from tasks.preparing import Prepared, prepare, seconds
-from tasks.saying import say, say_json, say_note
+from tasks.output import SCHEMA, say, say_json, tell
+from tasks.preparing import Prepared, prepare, seconds, whole_number
+from tasks.remainder import remainder
 from tasks.verb import Call
-from tasks.words import command_after_dashes
-
-SCHEMA = 1
 
 
 def logs(call: Call) -> None:
@@ -36,7 +34,7 @@ def logs(call: Call) -> None:
     target = _target(prepared)
     session, mask = prepared.session, prepared.redactor.mask
     since = given.get("since")
-    tail = int(seconds("--tail", given.get("tail"), 100))
+    tail = whole_number("--tail", given.get("tail"), 100)
     since_seconds = max(1, int(seconds("--since", since, 1))) if since else None
     container = str(given.get("container") or "")
     found = target.pods(session.objects)
@@ -57,7 +55,7 @@ def logs(call: Call) -> None:
             container=container,
             tail=tail,
             since_seconds=since_seconds,
-            note=lambda text: say_note(mask(text)),
+            note=lambda text: tell(mask(text)),
         ).run(lambda pod, name, line: say(prefixes.of(pod, name) + mask(line)))
         return
     failures = []
@@ -81,7 +79,7 @@ def logs(call: Call) -> None:
     if len(failures) == len(sources):
         raise AllupError(f"logs of {target.title}", mask("; ".join(failures)))
     for failure in failures:
-        say_note(mask(failure))
+        tell(mask(failure))
 
 
 def shell(call: Call) -> None:
@@ -95,7 +93,7 @@ def shell(call: Call) -> None:
     pod = target.best(prepared.session.objects)
     container = pods.chosen_container(pod, str(call.given.get("container") or ""))
     name = pod["metadata"]["name"]
-    say_note(f"{name}, container {container}")
+    tell(f"{name}, container {container}")
     channels = open_command(
         prepared.session.api,
         target.namespace,
@@ -113,7 +111,7 @@ def execute(call: Call) -> None:
     """One command; its exit code is ours, its output goes where ours goes."""
     from allup.cluster.streams import drive, open_command
 
-    command = command_after_dashes(sys.argv)
+    command = remainder()
     if not command:
         raise InputError(
             "exec", "no command was given", next_step=f"Put it behind --: inv {call.verb.example[2:]}"
@@ -155,11 +153,11 @@ def debug(call: Call) -> None:
     runs = pods.runs(found, pods.chosen_container(found, wanted))
     copy = None
     if runs:
-        say_note(f"{name} runs: adding a debugging container to it")
+        tell(f"{name} runs: adding a debugging container to it")
         container = debugging.add_ephemeral(session, found, image, wanted)
         where = name
     else:
-        say_note(f"{name} does not run: making a copy that waits instead")
+        tell(f"{name} does not run: making a copy that waits instead")
         copy, container = debugging.add_copy(
             session,
             found,
@@ -183,7 +181,7 @@ def debug(call: Call) -> None:
     finally:
         if copy is not None:
             session.objects.delete(copy)
-            say_note(f"the copy {where} is removed")
+            tell(f"the copy {where} is removed")
         else:
             _over(prepared, target.namespace, where, container)
     _leave(result, f"debugging {name}", "")
@@ -195,9 +193,9 @@ def _over(prepared: Prepared, namespace: str, pod: str, container: str) -> None:
 
     try:
         streams.execute(prepared.session.api, namespace, pod, debugging.OVER, container=container)
-        say_note(f"container {container} has ended; Kubernetes lists it as long as {pod} is there")
+        tell(f"container {container} has ended; Kubernetes lists it as long as {pod} is there")
     except AllupError:
-        say_note(f"container {container} ends by itself within an hour")
+        tell(f"container {container} ends by itself within an hour")
 
 
 def dns(call: Call) -> None:

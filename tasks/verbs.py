@@ -91,10 +91,10 @@ def platform_verbs(platform: Platform) -> Iterator[Verb]:
     yield Verb(
         "secrets",
         "List the Secrets: names, keys, origins, ages; never values. --reveal KEY prints one value.",
-        "P.secrets ldap --reveal admin-password",
+        _reveal_example(platform),
         "looking:secrets",
         (*WHERE, "json", "reveal"),
-        positional=("name",),
+        optional=("name",),
     )
     yield Verb(
         "history",
@@ -105,6 +105,11 @@ def platform_verbs(platform: Platform) -> Iterator[Verb]:
     )
 
 
+def _reveal_example(platform: Platform) -> str:
+    secret = next((secret for c in platform.components for secret in c.secrets), None)
+    return f"P.secrets {secret.name} --reveal {next(iter(secret.keys))}" if secret else "P.secrets"
+
+
 def component_verbs(platform: Platform) -> Iterator[Verb]:
     """An up and a down per component."""
     for component in platform.components:
@@ -113,7 +118,7 @@ def component_verbs(platform: Platform) -> Iterator[Verb]:
 
 
 def _up(component: Component) -> Verb:
-    what = component.help or f"Bring {component.name} up."
+    what = f"Bring {component.name} up{': ' + component.help.rstrip('.') if component.help else ''}."
     needs = (
         f"\n\nWith what it needs ({', '.join(component.after)}), unless --no-deps." if component.after else ""
     )

@@ -26,8 +26,3 @@ def words_after(names: Sequence[str], with_value: Sequence[str], argv: Sequence[
         elif not word.startswith("-"):
             found.append(word)
     return found
-
-
-def command_after_dashes(argv: Sequence[str]) -> list[str]:
-    """The words after ``--``, as they were given."""
-    return list(argv[argv.index("--") + 1 :]) if "--" in argv else []

@@ -108,6 +108,15 @@ def of_store(store: Store, empty: Inventory) -> Inventory | None:
     return None if found is None else _parse(found, empty)
 
 
+def others(objects: Objects, namespace: str, instance: str) -> tuple[str, ...]:
+    """The other instances that have an inventory in the namespace."""
+    resource = objects.discovery.find("", "ConfigMap")
+    selector = f"{labels.MANAGED_BY}={labels.TOOL},{labels.APPLYSET_ID}"
+    found = objects.list(resource, namespace, selector) if resource else ()
+    names = {str((each["metadata"].get("labels") or {}).get(labels.INSTANCE, "")) for each in found}
+    return tuple(sorted(names - {instance, ""}))
+
+
 def _parse(found: Mapping[str, Any], empty: Inventory) -> Inventory:
     metadata = found["metadata"]
     data = found.get("data") or {}

@@ -48,13 +48,15 @@ class Lease:
         self._held: dict[str, Any] | None = None
         self._released = threading.Event()
 
-    def acquire(self, timeout: float, *, on_wait: Callable[[str], None] = lambda _: None) -> None:
+    def acquire(self, timeout: float, *, on_wait: Callable[[str], None] = lambda _: None) -> int:
         """Takes the lock or raises LockHeld naming who holds it and since when, after *timeout* seconds.
 
+        Returns the resourceVersion at which another run had it last, 0 when there was none: what was read
+        before that may have changed since (resourceVersions are numbers that grow, KEP-5504).
         May raise ApiError 403 when we may not write here at all.
         """
         give_up = self._monotonic() + timeout
-        seen = ""
+        seen, last_held = "", 0
         seen_at = self._monotonic()
         while True:
             found = self._read()
@@ -66,6 +68,7 @@ class Lease:
             version = found["metadata"]["resourceVersion"]
             if version != seen:
                 seen, seen_at = version, self._monotonic()
+                last_held = int(version) if version.isdigit() else 0
             if self._free(holder) or self._monotonic() - seen_at > DURATION:
                 if self._take(found):
                     break
@@ -76,6 +79,7 @@ class Lease:
             if self._api.stop.wait(min(_LOOK_EVERY, max(give_up - self._monotonic(), 0.01))):
                 raise self._held_by(holder, found)
         threading.Thread(target=self._renew, name="lease", daemon=True).start()
+        return last_held
 
     def release(self) -> None:
         """Gives the lock back, at best; never raises: it would expire anyway."""
@@ -162,13 +166,29 @@ class Lease:
             except AllupError as error:
                 if self._released.is_set():
                     return
-                taken = isinstance(error, ApiError) and error.status == 409
-                gone = isinstance(error, NotFound)  # its namespace is being purged, by us
-                if gone:
+                if isinstance(error, NotFound):  # its namespace is being purged, by us
                     return
-                if taken or self._monotonic() - renewed > DURATION:
+                if isinstance(error, ApiError) and error.status == 409:
+                    error = self._taken() or error
+                if isinstance(error, LockHeld) or self._monotonic() - renewed > DURATION:
                     self._on_lost(error)
                     return
+
+    def _taken(self) -> LockHeld | None:
+        """Why the Lease we hold has changed: None when it is still ours and only touched by somebody."""
+        try:
+            found = self._read()
+        except AllupError:
+            return None
+        holder = str(found["spec"].get("holderIdentity") or "") if found else ""
+        if found and holder == str(self._here):
+            self._held = found
+            return None
+        return LockHeld(
+            f"instance {self._instance}",
+            f"its lock was taken from this run by {_who(holder) if holder else 'somebody'}",
+            next_step="See what that run does, then run the same command again",
+        )
 
     def _held_by(self, holder: str, found: dict[str, Any]) -> LockHeld:
         since = str(found["spec"].get("acquireTime", "")).split(".")[0].replace("T", " ")

@@ -85,6 +85,12 @@ class Watches:
             self._watching[key] = watch
         watch.start()
 
+    @property
+    def listed_at(self) -> int:
+        """The resourceVersion of the oldest list, 0 when nothing has been listed."""
+        versions = tuple(self._versions.values())
+        return min((int(version) if version.isdigit() else 0 for version in versions), default=0)
+
     def close(self) -> None:
         """Ends all watches; returns at once."""
         with self._lock:

@@ -13,6 +13,7 @@ TOOL = "allup"
 
 FIELD_MANAGER = "allup"
 RESTART_FIELD_MANAGER = "allup-restart"
+SCALE_FIELD_MANAGER = "allup-scale"
 
 APPLYSET_PART_OF = "applyset.kubernetes.io/part-of"
 APPLYSET_ID = "applyset.kubernetes.io/id"

@@ -40,15 +40,24 @@ def live(ref: str, expression: str, *, default: object = REQUIRED) -> Live:
 
 
 class KnownLater(str):
-    """Stands for a live value in a plan: the text says after which component it will be known."""
+    """Stands for a live value in a plan: the text says after which component it will be known.
 
-    __slots__ = ()
+    In a longer text, such as a rendered template, *said* is that part alone.
+    """
+
+    __slots__ = ("said",)
+    said: str
+
+    def __new__(cls, text: str, said: str = "") -> KnownLater:
+        made = super().__new__(cls, text)
+        made.said = said or text
+        return made
 
 
 def later_texts(value: object) -> frozenset[str]:
     """What every KnownLater anywhere in *value* says."""
     if isinstance(value, KnownLater):
-        return frozenset({str(value)})
+        return frozenset({value.said})
     if isinstance(value, Mapping):
         return frozenset().union(*(later_texts(inner) for inner in value.values()))
     if isinstance(value, list | tuple):

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from allup.errors import InputError, did_you_mean
 from allup.model.checks import HealthCheck
+from allup.model.extras import ExtraTask, ListChildren
 from allup.model.live import Live
 from allup.model.secrets import Secret
 from allup.refs import ShortRef
@@ -20,6 +21,7 @@ RESERVED_NAMES = frozenset(
         *("secrets", "rotate", "orphans", "history", "env", "urls", "debug", "dns", "container-id"),
     )
 )
+_FREE_FOR_TASKS = frozenset(("sessions",))
 _DNS_LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
 
 
@@ -87,6 +89,45 @@ def scale_to_zero(ref: str, *, why: str = "") -> ScaleToZero:
 
 
 @dataclass(frozen=True)
+class AwaitLogLine:
+    """While the component goes down: a log of the workload's pods must say *pattern*, a regular expression.
+
+    Listening begins before anything is scaled and ends with the pods, at most *timeout* seconds later. When
+    it was not heard the run warns and goes on. *when*, a jq expression on the workload, must be true for it
+    to be expected at all.
+    """
+
+    ref: ShortRef
+    pattern: str
+    why: str = ""
+    when: str = ""
+    timeout: float = 10.0
+
+
+def await_log_line(
+    ref: str, pattern: str, *, why: str = "", when: str = "", timeout: float = 10.0
+) -> AwaitLogLine:
+    """Such as ``await_log_line("Deployment/rsp", "Deactivating", why="the licence is given back")``."""
+    return AwaitLogLine(ShortRef.parse(ref), pattern, why, when, timeout)
+
+
+Hook = ScaleToZero | AwaitLogLine
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """An object of the cluster's own that must be there; *otherwise* ends the sentence that refuses."""
+
+    ref: ShortRef
+    otherwise: str = ""
+
+
+def requirement(ref: str, *, otherwise: str = "") -> Requirement:
+    """Such as ``requirement("CSIDriver/nfs.csi.k8s.io", otherwise="Install the driver")``."""
+    return Requirement(ShortRef.parse(ref), otherwise)
+
+
+@dataclass(frozen=True)
 class Component:
     """One part of a platform: its objects, what it needs first, and when it counts as up.
 
@@ -94,7 +135,8 @@ class Component:
     ``keep`` are objects that all-down leaves (claims, volumes and generated Secrets always stay).
     ``replace`` are objects that may be deleted and made again when an immutable field has to change.
     ``initialised_by`` maps a claim to the Secret whose values its data was made with: a claim whose data was
-    made with others is refused. ``deadline`` is in seconds. ``task`` is the name of its up task when it is
+    made with others is refused. ``requires`` are objects of the cluster without which nothing is begun.
+    ``deadline`` is in seconds. ``task`` is the name of its up task when it is
     not ``<name>-up``.
     """
 
@@ -115,7 +157,8 @@ class Component:
     replace: Sequence[str] = ()
     pins: Sequence[Pin] = ()
     children: Sequence[Children] = ()
-    before_down: Sequence[ScaleToZero] = ()
+    before_down: Sequence[Hook] = ()
+    requires: Sequence[Requirement] = ()
     initialised_by: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -137,9 +180,9 @@ class Component:
 @dataclass(frozen=True)
 class Platform:
     """A whole system. ``values`` are seen by the manifests and templates of every component; ``collection``
-    is the group its tasks are in, for messages that name a command.
+    is the group its tasks are in, for messages that name a command; ``tasks`` are those only it has.
 
-    Raises InputError when a name is wrong, reserved or used twice, or ``after`` names no component.
+    Raises InputError when a name is wrong, reserved or used twice, or names no component where it must.
     """
 
     name: str
@@ -150,6 +193,7 @@ class Platform:
     collection: str = ""
     pod_security: Literal["privileged", "baseline", "restricted"] = "baseline"
     urls: Sequence[tuple[str, str]] = ()
+    tasks: Sequence[ExtraTask] = ()
 
     def __post_init__(self) -> None:
         names = [component.name for component in self.components]
@@ -169,6 +213,18 @@ class Platform:
                         f"component {component.name!r} of {self.name}",
                         f"comes after {needed!r}, which is not a component{did_you_mean(needed, names)}",
                     )
+        self._check_tasks()
+
+    def _check_tasks(self) -> None:
+        taken = [one for c in self.components for one in (c.up_task, c.down_task, *c.aliases)]
+        taken += [task.name for task in self.tasks]
+        for task in self.tasks:
+            if not _DNS_LABEL.match(task.name):
+                raise InputError(f"task {task.name!r} of {self.name}", "is not a DNS label (RFC 1123)")
+            if task.name in RESERVED_NAMES - _FREE_FOR_TASKS or taken.count(task.name) > 1:
+                raise InputError(f"task {task.name!r} of {self.name}", "has the name of another task")
+            if isinstance(task, ListChildren):
+                self.component(task.component)
 
     def component(self, name: str) -> Component:
         """The component of that name; raises InputError with a suggestion when there is none."""

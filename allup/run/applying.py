@@ -118,7 +118,13 @@ class Applier:
         try:
             applied = self._objects.apply(desired.body, known=known, force=force)
         except FieldConflict as error:
-            raise conflicts.explain(error, desired, self._objects.get(desired.ref)) from error
+            if not conflicts.scaled_by_us(error):
+                raise conflicts.explain(error, desired, self._objects.get(desired.ref)) from error
+            before, after = (((obj or {}).get("spec") or {}).get("replicas") for obj in (known, desired.body))
+            self._ledger.note(
+                f"{desired.ref} was scaled to {before}; it goes back to {after}", component.name, warning=True
+            )
+            applied = self._objects.apply(desired.body, known=known, force=True)
         later = self._assembler.pinned_later(component, desired, applied.obj)
         if later is not None:
             applied_again = self._objects.apply(later.body, force=force)

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import hmac
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,8 +14,8 @@ from typing import Any
 from allup import expressions
 from allup.cluster.objects import Objects
 from allup.cluster.store import Store
-from allup.configs import checksummed
-from allup.errors import AllupError
+from allup.configs import checksummed, encoded
+from allup.errors import AllupError, ClusterError
 from allup.loading import LoadedPlatform, assemble, live_values, makers
 from allup.manifests import Desired, Scope, builtin_scope, with_crds
 from allup.model import labels
@@ -43,14 +44,18 @@ class Assembler:
     applyset_id: str
     evaluation: frozenset[str] = frozenset()
     _contents: dict[ObjectRef, Mapping[str, Any]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def component(self, component: Component, *, planning: bool = False) -> tuple[Desired, ...]:
+    def component(
+        self, component: Component, *, planning: bool = False, looking: bool = True
+    ) -> tuple[Desired, ...]:
         """The objects of a component with live values, pins, labels and checksums filled in.
 
-        Raises AllupError when a live value is not there; with *planning* it is KnownLater instead.
+        Raises AllupError when a live value is not there; with *planning* it is KnownLater instead. Without
+        *looking* the cluster is not asked for what the store does not have.
         """
         live = {
-            value: self._live(component, value, planning)
+            value: self._live(component, value, planning, looking)
             for value in live_values(self.loaded, component.name)
         }
         desired = assemble(
@@ -63,11 +68,21 @@ class Assembler:
             evaluation=self.evaluation,
         )
         finished = tuple(self._finish(component, each, live) for each in desired)
-        for each in finished:
-            if each.ref.kind in ("ConfigMap", "Secret") and not each.ref.group:
-                self._contents[each.ref] = _data(each.body)
-        contents = {ref: _data(obj) for ref, obj in self.store.all() if ref.kind in ("ConfigMap", "Secret")}
-        return tuple(checksummed(finished, {**contents, **self._contents}, self.checksum_key))
+        contents = {ref: _data(obj) for ref, obj in self.store.all() if _is_content(ref)}
+        with self._lock:
+            self._contents |= {each.ref: _data(each.body) for each in finished if _is_content(each.ref)}
+            contents |= self._contents
+        return tuple(checksummed(finished, contents, self.checksum_key))
+
+    def refuse_without(self, component: Component) -> None:
+        """Raises ClusterError when the cluster lacks an object that the component requires."""
+        for required in component.requires:
+            if self._look_up(required.ref, looking=True) is None:
+                raise ClusterError(
+                    f"component {component.name}",
+                    f"needs {required.ref}, which this cluster does not have",
+                    next_step=required.otherwise,
+                )
 
     def namespaced(self, group: str, kind: str) -> bool | None:
         """What the server says of a kind's scope, None when it does not serve it (yet)."""
@@ -98,6 +113,11 @@ class Assembler:
 
     def _finish(self, component: Component, desired: Desired, live: Mapping[Live, object]) -> Desired:
         body = desired.body
+        if desired.ref.kind == "Secret" and "stringData" in body:
+            # The server turns it into data by itself, but then owns no field that could be in conflict,
+            # and never takes away a key that is gone (kubernetes issue 70281).
+            texts = body.pop("stringData") or {}
+            body["data"] = {**(body.get("data") or {}), **{key: encoded(text) for key, text in texts.items()}}
         metadata = body["metadata"]
         metadata.setdefault("labels", {})[labels.APPLYSET_PART_OF] = self.applyset_id
         if any(ShortRef.parse(kept).matches(desired.ref) for kept in component.keep):
@@ -133,8 +153,8 @@ class Assembler:
         annotations = desired.body["metadata"].setdefault("annotations", {})
         annotations[labels.INITIALISED_BY] = mark
 
-    def _live(self, component: Component, live: Live, planning: bool) -> object:
-        found = self._look_up(live.ref)
+    def _live(self, component: Component, live: Live, planning: bool, looking: bool) -> object:
+        found = self._look_up(live.ref, looking)
         if found is not None:
             try:
                 value = expressions.first(live.expression, found)
@@ -159,10 +179,12 @@ class Assembler:
         made = makers(self.loaded)
         return next((name for ref, name in made if _same_name(wanted, ref)), "")
 
-    def _look_up(self, short: ShortRef) -> dict[str, Any] | None:
+    def _look_up(self, short: ShortRef, looking: bool) -> dict[str, Any] | None:
         for ref, obj in self.store.all():
             if short.matches(ref) and (short.namespace or ref.namespace in ("", self.namespace)):
                 return dict(obj)
+        if not looking:
+            return None
         resource = self.objects.discovery.find(short.group, short.kind)
         if resource is None and not short.group:
             resource = next(iter(self.objects.discovery.of_kind(short.kind)), None)
@@ -179,6 +201,10 @@ def secrets_of(components: Sequence[Component]) -> tuple[tuple[Component, Secret
 
 def _pins(component: Component, ref: ObjectRef) -> tuple[Pin, ...]:
     return tuple(pin for pin in component.pins if pin.ref.matches(ref))
+
+
+def _is_content(ref: ObjectRef) -> bool:
+    return not ref.group and ref.kind in ("ConfigMap", "Secret")
 
 
 def _data(obj: Mapping[str, Any]) -> Mapping[str, Any]:

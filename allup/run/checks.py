@@ -47,18 +47,21 @@ class Checker:
         try:
             if isinstance(check, JqCheck):
                 return self._jq(check)
-            pods = self._pods(check.target)
-            if any((pod.get("spec") or {}).get("nodeName") in self._simulated for pod in pods):
-                return Answer(CheckOutcome.SKIPPED, SIMULATED)
-            ready = [pod for pod in pods if _is_ready(pod)]
-            if not ready:
-                return Answer(CheckOutcome.FAILED, f"no ready pod behind {check.target}")
-            return self._knock(check, ready[0])
+            found = self.ready_pod(check.target)
+            return found if isinstance(found, Answer) else self._knock(check, found)
         except InputError:
             raise
         except (AllupError, OSError) as error:
             fact = error.fact if isinstance(error, AllupError) else str(error)
             return Answer(CheckOutcome.FAILED, fact)
+
+    def ready_pod(self, target: CheckTarget) -> Mapping[str, Any] | Answer:
+        """A ready pod behind *target*; an Answer that says why there is none that could answer."""
+        pods = self._pods(target)
+        if any((pod.get("spec") or {}).get("nodeName") in self._simulated for pod in pods):
+            return Answer(CheckOutcome.SKIPPED, SIMULATED)
+        ready = [pod for pod in pods if _is_ready(pod)]
+        return ready[0] if ready else Answer(CheckOutcome.FAILED, f"no ready pod behind {target}")
 
     def _knock(self, check: HttpCheck | TcpCheck | CommandCheck, pod: Mapping[str, Any]) -> Answer:
         name = pod["metadata"]["name"]

@@ -11,29 +11,33 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from allup import expressions
 from allup.cluster import inventory as inventories
-from allup.cluster import namespaces
+from allup.cluster import namespaces, streams
 from allup.cluster.inventory import Inventory, Run
 from allup.cluster.store import component_of
 from allup.diagnosis import Finding
 from allup.errors import AllupError, ApiError, NotFound
 from allup.graph import Graph
 from allup.model import labels
-from allup.model.platform import Component, Platform
+from allup.model.platform import AwaitLogLine, Component, Platform, ScaleToZero
 from allup.ordering import in_delete_order
 from allup.refs import GroupKind, ObjectRef
 from allup.run import ownkeys
 from allup.run.instance_run import InstanceRun
 from allup.run.keeping import why_kept
 from allup.run.leaving import Leaving, holds
+from allup.run.listening import Listener
 from allup.run.options import RunOptions
 from allup.run.progress import Action, Phase, Reporter, RunFinished, RunStarted
 from allup.run.schedule import Schedule
 from allup.run.selection import selected_down
 from allup.run.session import Session
+from allup.run.surroundings import simulated_nodes
 from allup.run.waiting import Stopped
 
 GRACE_MARGIN = 30.0
+_LINES_BEFORE = 20
 _POD = GroupKind("", "Pod")
 _WITH_PODS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod")
 _COPIES = ("Endpoints", "EndpointSlice")
@@ -61,13 +65,13 @@ class Down(InstanceRun):
         InputError when live dependants are in the way."""
         platform = self._platform
         self._namespace = namespaces.look(self._objects, platform.namespace, platform.instance)
-        empty = Inventory(platform.name, platform.instance, platform.namespace)
-        self._inventory = inventories.read(self._objects, empty)
-        self._see_what_is_there()
-        graph = self._graph()
-        self._names = selected_down(graph, self._options.only, self._live(), self._options.cascade)
         with self._ending(lambda: self._finish("interrupted")):
-            self._lock_if_there()
+            self._lock_if_there()  # before looking: another run may be making what is to go
+            empty = Inventory(platform.name, platform.instance, platform.namespace)
+            self._inventory = inventories.read(self._objects, empty)
+            self._see_what_is_there()
+            graph = self._graph()
+            self._names = selected_down(graph, self._options.only, self._live(), self._options.cascade)
             self._ledger.say(self._started_progress(graph))
             needed_by = {n: [d for d in self._names if n in graph.direct_needs(d)] for n in self._names}
             # What is stuck does not stop what is independent of it; what it still uses stays.
@@ -238,16 +242,63 @@ class Down(InstanceRun):
         )
 
     def _before(self, component: Component, leaving: Leaving, deadline: float) -> None:
-        for hook in component.before_down:
-            ref = next((r for r in self._ours(component.name) if hook.ref.matches(r)), None)
-            if ref is None:
+        workloads = {
+            hook: next((r for r in self._ours(component.name) if hook.ref.matches(r)), None)
+            for hook in component.before_down
+        }
+        # Ears first: what a log says while its pod stops is said once.
+        listening = [
+            (hook, self._listen(component.name, hook, ref, leaving))
+            for hook, ref in workloads.items()
+            if isinstance(hook, AwaitLogLine) and ref is not None
+        ]
+        for hook, ref in workloads.items():
+            if not isinstance(hook, ScaleToZero) or ref is None:
                 continue
             self._ledger.moved(
                 component.name, Phase.DELETING, f"scaling {ref.name} to zero: {hook.why or 'it stops first'}"
             )
             self._objects.merge(ref, {"spec": {"replicas": 0}}, manager=labels.FIELD_MANAGER)
-            uid = str((self._watches.store.get(ref) or {"metadata": {}})["metadata"].get("uid", ""))
-            leaving.await_gone(partial(self._pods_of, uid, leaving), deadline)
+            leaving.await_gone(partial(self._pods_of, self._uid(ref), leaving), deadline)
+        for hook, listener in listening:
+            if listener is not None:
+                self._conclude(component.name, hook, listener)
+
+    def _listen(
+        self, component: str, hook: AwaitLogLine, ref: ObjectRef, leaving: Leaving
+    ) -> Listener | None:
+        """Ears at the workload's pods; None when nothing will be said: no pod, or no process in it."""
+        workload = self._watches.store.get(ref) or {}
+        if hook.when and not _is_true(hook.when, workload):
+            return None
+        pods = [(pod, self._watches.store.get(pod) or {}) for pod in self._pods_of(self._uid(ref), leaving)]
+        if not pods:
+            return None
+        simulated = simulated_nodes(self._objects)
+        if any((obj.get("spec") or {}).get("nodeName") in simulated for _, obj in pods):
+            self._ledger.note(f"{component}: {hook.why or hook.pattern} is not looked for: simulated node")
+            return None
+        api = self._session.api
+        return Listener(
+            lambda pod, container: streams.follow(
+                api, pod.namespace, pod.name, container=container, tail=_LINES_BEFORE
+            ),
+            [(pod, c["name"]) for pod, obj in pods for c in (obj.get("spec") or {}).get("containers", ())],
+            hook.pattern,
+        )
+
+    def _conclude(self, component: str, hook: AwaitLogLine, listener: Listener) -> None:
+        line = listener.heard(hook.timeout)
+        what = hook.why or f"the log line {hook.pattern!r}"
+        if line:
+            self._ledger.note(f"{component}: {what}: its log says so ({line})")
+            return
+        trouble = listener.trouble
+        reason = f"its log could not be read ({trouble})" if trouble else f"no log said {hook.pattern!r}"
+        self._ledger.note(f"{component}: {what}: that could not be confirmed, {reason}", warning=True)
+
+    def _uid(self, ref: ObjectRef) -> str:
+        return str((self._watches.store.get(ref) or {"metadata": {}})["metadata"].get("uid", ""))
 
     def _pods_of(self, uid: str, leaving: Leaving) -> Sequence[ObjectRef]:
         owners = {uid, *(o["metadata"]["uid"] for o in self._watches.store.owned(uid, "ReplicaSet"))}
@@ -316,8 +367,11 @@ class Down(InstanceRun):
         if self._lease is not None:
             self._lease.release()
             self._lease = None
-        if self._namespace.ours and platform.namespace not in namespaces.PROTECTED:
-            ref = namespaces.namespace_ref(platform.namespace)
+        ref = namespaces.namespace_ref(platform.namespace)
+        others = inventories.others(self._objects, platform.namespace, platform.instance)
+        if others and self._namespace.ours:
+            self._ledger.kept.append((ref, f"it also holds {', '.join(others)}"))
+        elif self._namespace.ours and platform.namespace not in namespaces.PROTECTED:
             self._objects.delete(ref, uid=self._namespace.obj["metadata"]["uid"])
             self._ledger.did("", ref, Action.DELETED)
             return self._await_namespace_gone(ref)
@@ -368,6 +422,7 @@ class Down(InstanceRun):
         return True
 
     def _finish(self, outcome: str) -> RunFinished:
+        self._write_bundle(outcome)
         seconds = self._clock.monotonic() - self._session.started
         if outcome != "interrupted" and self._inventory is not None and not self._options.only:
             self._remember(outcome, seconds)
@@ -394,3 +449,10 @@ class Down(InstanceRun):
             inventories.write(self._objects, inventory.with_run(run))
         except AllupError as error:
             self._ledger.note(f"the inventory could not be written: {error.fact}", warning=True)
+
+
+def _is_true(expression: str, obj: Mapping[str, Any]) -> bool:
+    try:
+        return expressions.first(expression, dict(obj)) is True
+    except ValueError:
+        return False

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 
 from allup.cluster.lease import Lease
 from allup.cluster.watch import Watches
-from allup.errors import ApiError, ClusterError, NotFound, Terminated
+from allup.errors import AllupError, ApiError, ClusterError, NotFound, Terminated
 from allup.model import labels
 from allup.model.platform import Platform
 from allup.refs import GroupKind
+from allup.run.bundling import write_bundle
 from allup.run.ledger import Ledger
 from allup.run.options import RunOptions
 from allup.run.progress import Reporter
@@ -52,8 +53,8 @@ class InstanceRun:
         if resource is not None:
             self._watches.list(resource, self._platform.namespace)
 
-    def _take_lock(self) -> bool:
-        """Takes the instance's Lease; True when somebody else had it before us in the meantime.
+    def _take_lock(self) -> int:
+        """Takes the instance's Lease; the resourceVersion at which another run had it last, 0 for never.
 
         Raises LockHeld, and ClusterError when we may not write here at all.
         """
@@ -73,7 +74,7 @@ class InstanceRun:
                 self._ledger.note(f"another run is at work on {platform.instance} ({holder}); waiting for it")
 
         try:
-            lease.acquire(self._options.lock_timeout, on_wait=on_wait)
+            last_held = lease.acquire(self._options.lock_timeout, on_wait=on_wait)
         except NotFound:
             raise
         except ApiError as error:
@@ -86,7 +87,7 @@ class InstanceRun:
                 ) from error
             raise
         self._lease = lease
-        return bool(waited_for)
+        return last_held
 
     @contextmanager
     def _ending(self, interrupted: Callable[[], object]) -> Iterator[None]:
@@ -105,6 +106,18 @@ class InstanceRun:
             raise
         finally:
             self._let_go()
+
+    def _write_bundle(self, outcome: str) -> None:
+        """Leaves the evidence behind, when asked to and when there is something to explain."""
+        folder = self._options.bundle
+        if folder is None or outcome not in ("failed", "stuck"):
+            return
+        try:
+            written = write_bundle(folder, self._session, self._watches.store, self._platform.namespace)
+        except AllupError as error:
+            self._ledger.note(str(error), warning=True)
+            return
+        self._ledger.note(f"the evidence is in {folder} ({len(written)} files)")
 
     def _halt(self) -> None:
         self._session.stop.set()

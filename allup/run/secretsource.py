@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -22,11 +23,32 @@ ReadFile = Callable[[str], str | None]
 @dataclass
 class Given:
     """What the outside hands in. A secret's variable is removed from *environ* once read, so that no child
-    process inherits it. *settings* are the non-secret settings with their origins, to be remembered."""
+    process inherits it. *settings* are the non-secret settings with their origins, to be remembered.
+
+    Secrets may be resolved twice in a run: what was taken or read once is answered again.
+    """
 
     environ: MutableMapping[str, str]
     read_file: ReadFile
     settings: Mapping[str, tuple[object, str]] = field(default_factory=dict)
+    _taken: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+    _read: dict[str, str | None] = field(default_factory=dict, init=False, repr=False)
+
+    @contextmanager
+    def variables(self) -> Iterator[MutableMapping[str, str]]:
+        """The environment; what is taken out of it is gone from the real one afterwards."""
+        variables = {**self.environ, **self._taken}
+        try:
+            yield variables
+        finally:
+            for name in [name for name in self.environ if name not in variables]:
+                self._taken[name] = self.environ.pop(name)
+
+    def text(self, path: str) -> str | None:
+        """The text of a file, read once."""
+        if path not in self._read:
+            self._read[path] = self.read_file(path)
+        return self._read[path]
 
 
 @dataclass
@@ -73,23 +95,25 @@ def resolve(
     evaluation: set[str] = set()
     warnings: list[str] = []
     random = SecretRandom()
-    for secret in wanted:
-        values = resolve_secret(
-            _absolute(secret, folder),
-            existing=kept_values(store, namespace, secret.name),
-            environ=given.environ,
-            read_file=given.read_file,
-            sandbox=sandbox,
-            random=random,
-            now=now,
-        )
-        for value in values.values.values():
-            redactor.add(value)
-        resolved.values[secret.name] = values.values
-        resolved.origins[secret.name] = values.origins
-        warnings += values.warnings
-        if values.evaluation:
-            evaluation.add(secret.name)
+    with given.variables() as environ:
+        for secret in wanted:
+            values = resolve_secret(
+                _absolute(secret, folder),
+                existing=kept_values(store, namespace, secret.name),
+                environ=environ,
+                read_file=given.text,
+                sandbox=sandbox,
+                random=random,
+                now=now,
+            )
+            for value in values.values.values():
+                redactor.add(value)
+            resolved.values[secret.name] = values.values
+            resolved.origins[secret.name] = values.origins
+            warnings += values.warnings
+            if values.evaluation:
+                evaluation.add(secret.name)
+                warnings.append(_stands_in(secret))
     for secret in others:
         kept = kept_values(store, namespace, secret.name)
         if kept is not None and secret.name not in resolved.values:
@@ -97,6 +121,12 @@ def resolve(
     resolved.evaluation = frozenset(evaluation)
     resolved.warnings = tuple(warnings)
     return resolved
+
+
+def _stands_in(secret: Secret) -> str:
+    variables = sorted(k.env for k in secret.keys.values() if isinstance(k, Provided) and k.env)
+    way = f" ({' and '.join(variables)} sets the real one)" if variables else ""
+    return f"Secret {secret.name}: nothing is given, so a stand-in is used, as only a sandbox may{way}"
 
 
 def _absolute(secret: Secret, folder: Path) -> Secret:

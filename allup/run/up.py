@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from allup.cluster import inventory as inventories
 from allup.cluster import namespaces
+from allup.cluster.discovery import Resource
 from allup.cluster.inventory import Inventory, Run
 from allup.cluster.objects import Written
 from allup.errors import (
@@ -17,6 +18,7 @@ from allup.errors import (
 from allup.graph import Graph
 from allup.loading import LoadedPlatform, dependencies
 from allup.manifests import refuse_twice
+from allup.model.checks import HealthCheck, JqCheck
 from allup.model.platform import Component
 from allup.refs import GroupKind, ObjectRef
 from allup.run import explaining, ownkeys, pruning, secretsource
@@ -135,10 +137,12 @@ class Up(InstanceRun):
         )
         if any(platform.component(name).initialised_by for name in self._names):
             self._list(_CLAIM)  # data made with another Secret is refused here, not halfway
+        for name in self._names:
+            self._assembler.refuse_without(platform.component(name))
         planned = [
             desired
             for name in self._names
-            for desired in self._assembler.component(platform.component(name), planning=True)
+            for desired in self._assembler.component(platform.component(name), planning=True, looking=False)
         ]
         refuse_twice(planned)
         own_kinds = {d.body["spec"]["names"]["kind"] for d in planned if d.ref.group_kind == _CRD}
@@ -166,7 +170,7 @@ class Up(InstanceRun):
                 instance=platform.instance,
                 pod_security=platform.pod_security,
             )
-        somebody_was_quicker = self._take_lock()
+        somebody_was_quicker = self._take_lock() > self._watches.listed_at
         if self._keys is None:
             made = ownkeys.make(self._objects, platform.name, platform.instance, platform.namespace)
             self._assembler.salt_key, self._assembler.checksum_key = made.keys.salt, made.keys.checksum
@@ -222,7 +226,7 @@ class Up(InstanceRun):
             if self._options.wait:
                 self._wait(component, applied, deadline)
                 if component.checks:
-                    self._ledger.moved(name, Phase.CHECKING, f"{len(component.checks)} health checks")
+                    self._ledger.moved(name, Phase.CHECKING, _health_checks(len(component.checks)))
                     self._check(component, deadline)
         except Stopped:
             return False
@@ -260,7 +264,6 @@ class Up(InstanceRun):
         ).run()
 
     def _check(self, component: Component, deadline: float) -> None:
-        self._list(GroupKind("", "Pod"))
         checker = Checker(
             self._session.api,
             self._watches.store,
@@ -268,10 +271,15 @@ class Up(InstanceRun):
             self._surroundings.simulated_nodes(),
         )
         for check in component.checks:
+            looks_at = self._looks_at(check)
+            for resource in looks_at:
+                self._watches.list(resource, self._platform.namespace)
             while True:
                 answer = checker.try_once(check)
                 if answer.outcome is not CheckOutcome.FAILED:
                     break
+                for resource in looks_at:  # what is ready at once is not watched yet
+                    self._watches.open(resource, self._platform.namespace)
                 self._ledger.moved(component.name, Phase.CHECKING, f"{check.name}: {answer.detail}")
                 if self._clock.monotonic() + EVERY >= deadline:
                     self._ledger.checked(component.name, check.name, answer.outcome, answer.detail)
@@ -279,6 +287,15 @@ class Up(InstanceRun):
                 if self._session.stop.wait(EVERY):
                     raise Stopped
             self._ledger.checked(component.name, check.name, answer.outcome, answer.detail)
+
+    def _looks_at(self, check: HealthCheck) -> Sequence[Resource]:
+        """The kinds whose objects decide about a check."""
+        find, of_kind = self._session.discovery.find, self._session.discovery.of_kind
+        if isinstance(check, JqCheck):
+            named = find(check.ref.group, check.ref.kind) if check.ref.group else None
+            return [named] if named else of_kind(check.ref.kind)[:1]
+        pods = find("", "Pod")
+        return [*of_kind(check.target.kind)[:1], *([pods] if pods else [])]
 
     def _await_namespace_gone(self) -> None:
         name = self._platform.namespace
@@ -306,6 +323,7 @@ class Up(InstanceRun):
         self._inventory = replace(self._inventory, group_kinds=kinds, graph=self._direct_needs())
 
     def _finish(self, outcome: str) -> RunFinished:
+        self._write_bundle(outcome)
         results = self._ledger.results(self._names)
         seconds = self._clock.monotonic() - self._session.started
         finished = RunFinished(
@@ -338,3 +356,7 @@ class Up(InstanceRun):
 
 def _did_something(actions: Mapping[Action, int]) -> bool:
     return any(actions.get(a) for a in (Action.CREATED, Action.CHANGED, Action.REPLACED))
+
+
+def _health_checks(number: int) -> str:
+    return f"{number} health check{'s' if number != 1 else ''}"

@@ -21,6 +21,9 @@ _POD_RANGE = "10.244.0.0/16"
 _ANNOUNCED = "192.0.2.1"
 # The controllers' default of 20 requests a second is meant for big shared clusters.
 _UNTHROTTLED = ("--kube-api-qps=500", "--kube-api-burst=1000")
+# kwok says every ten minutes that its nodes live. By default they would be given up after 50 s, and then
+# their pods, whose readiness nothing would ever restore: there is no kubelet that looks again.
+_NODES_LIVE = "--node-monitor-grace-period=24h"
 _WORKERS = {
     "deployment": 50,
     "replicaset": 50,
@@ -129,6 +132,7 @@ def _controller_manager(folder: StateFolder) -> tuple[str, ...]:
         f"--cluster-signing-cert-file={pki / 'ca.crt'}",
         f"--cluster-signing-key-file={pki / 'ca.key'}",
         "--profiling=false",
+        _NODES_LIVE,
         *_UNTHROTTLED,
         *(f"--concurrent-{kind}-syncs={count}" for kind, count in _WORKERS.items()),
     )
@@ -161,14 +165,20 @@ def _kwok(folder: StateFolder, ports: Mapping[str, int], config: Sequence[Path])
 
 
 def kwok_configuration() -> dict[str, object]:
-    """kwok's own settings: enough hands for a thousand pods at once; logs, exec and port-forward answered
-    for pods that a Logs, Exec or PortForward document selects (there is none unless one is given)."""
+    """kwok's own settings: enough hands for a thousand pods at once; leases that keep its nodes Ready; logs,
+    exec and port-forward answered for pods that a Logs, Exec or PortForward document selects (there is none
+    unless one is given).
+
+    A node without a lease is NotReady after the controller manager's grace period, and its pods with it.
+    """
     return {
         "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
         "kind": "KwokConfiguration",
         "options": {
             "podPlayStageParallelism": 16,
             "nodePlayStageParallelism": 8,
+            "nodeLeaseDurationSeconds": 40,
+            "nodeLeaseParallelism": 4,
             "enableDebuggingHandlers": True,
         },
     }

@@ -10,6 +10,7 @@ from allup.sandbox.api import ApiServer
 LABEL = "type"
 LABEL_VALUE = "kwok"
 _PATH = "/api/v1/nodes"
+_LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
 
 def node(name: str) -> dict[str, Any]:
@@ -51,10 +52,25 @@ def ensure(api: ApiServer, wanted: list[str]) -> None:
         api.delete(f"{_PATH}/{name}")
 
 
+def free_leases(api: ApiServer) -> None:
+    """Let a new kwok take the nodes over at once: it has a new identity every time, and would wait until the
+    leases of the one before it expire."""
+    for name in _leases(api):
+        api.delete(f"{_LEASES}/{name}")
+
+
 def all_ready(api: ApiServer, wanted: list[str]) -> bool:
-    """Whether every one of *wanted* is Ready."""
+    """Whether every one of *wanted* is Ready and in the hands of a kwok.
+
+    Without the latter a node that was Ready before kwok started again would count, and kwok never plays a pod
+    that comes before it looks.
+    """
     ready = {item["metadata"]["name"] for item in _simulated(api) if _is_ready(item)}
-    return set(wanted) <= ready
+    return set(wanted) <= ready & _leases(api)
+
+
+def _leases(api: ApiServer) -> set[str]:
+    return {item["metadata"]["name"] for item in (api.get(_LEASES) or {}).get("items") or []}
 
 
 def _simulated(api: ApiServer) -> list[dict[str, Any]]:

@@ -63,12 +63,14 @@ def _deletes(spec: Mapping[str, Any]) -> bool:
 
 
 def standard(folder: Path) -> list[Document]:
-    """Every document of the ``*.yaml`` files in *folder*, faults spared, and the stages for claims."""
+    """Every document of the ``*.yaml`` files in *folder*, and ours by which pods recover and claims get
+    volumes; those about pods spare faults."""
     import yaml
 
     documents: list[Document] = []
     for file in sorted(folder.glob("*.yaml")):
         documents += [document for document in yaml.safe_load_all(file.read_text()) if document]
+    documents.append(_READY_AGAIN)
     return [*(spare_faults(document) for document in documents), *volume_stages()]
 
 
@@ -94,6 +96,37 @@ def storage_class() -> Document:
         "allowVolumeExpansion": False,
     }
 
+
+# The controller manager takes Ready from the pods of a node whose heartbeat it missed, after the machine
+# slept for example. A kubelet would give it back.
+_READY_AGAIN: Document = {
+    "apiVersion": "kwok.x-k8s.io/v1alpha1",
+    "kind": "Stage",
+    "metadata": {"name": "pod-ready-again"},
+    "spec": {
+        "resourceRef": {"apiGroup": "v1", "kind": "Pod"},
+        "selector": {
+            "matchExpressions": [
+                {"key": ".metadata.deletionTimestamp", "operator": "DoesNotExist"},
+                {"key": ".status.phase", "operator": "In", "values": ["Running"]},
+                {
+                    "key": '.status.conditions.[] | select( .type == "ContainersReady" ) | .status',
+                    "operator": "In",
+                    "values": ["True"],
+                },
+                {
+                    "key": '.status.conditions.[] | select( .type == "Ready" ) | .status',
+                    "operator": "In",
+                    "values": ["False"],
+                },
+            ]
+        },
+        "next": {
+            "statusTemplate": "conditions:\n"
+            "- {type: Ready, status: 'True', lastTransitionTime: {{ Now | Quote }}}\n"
+        },
+    },
+}
 
 _VOLUME = f"""\
 apiVersion: v1

@@ -105,6 +105,8 @@ class Startup:
         self._launch(programs, [name for name in (ETCD, APISERVER) if name in missing])
         with ApiServer(chosen[APISERVER], folder.pki) as api:
             self._wait("API server", (ETCD, APISERVER), lambda: api.answers("/api/v1/namespaces/default"))
+            if KWOK in missing:
+                nodes.free_leases(api)
             self._launch(
                 programs, [name for name in (CONTROLLER_MANAGER, SCHEDULER, KWOK) if name in missing]
             )

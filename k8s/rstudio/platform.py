@@ -5,24 +5,32 @@ What each part is and why it is as it is: docs/rstudio.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from allup import (
     Children,
     Component,
+    Config,
+    ExtraTask,
+    HealthCheck,
     InputError,
+    ListChildren,
     Password,
     Platform,
     PlatformSettings,
+    ProbePod,
     Provided,
     Quantity,
     RsaPrivateKey,
     RsaPublicKey,
+    RunCommand,
+    RunTrials,
     Secret,
     Tls,
     Uuid,
+    await_log_line,
     command,
     config_map,
     config_secret,
@@ -30,12 +38,15 @@ from allup import (
     jq,
     live,
     pin,
+    requirement,
     scale_to_zero,
     setting,
     tcp,
 )
+from k8s.rstudio import licence, nfstrials, releases
 
 COLLECTION = "k8s"
+ALIASES = {"all-up": ["ldap-all-up"], "all-down": ["ldap-all-down"]}
 NAME = "rstudio"
 
 # Whoever the directory is seeded with: name, department, numeric id. 10001 on, because 1000 is the user
@@ -53,6 +64,8 @@ PRIMARY_GROUP = 500
 LICENSE_EVALUATION = "EVALUATION-ONLY-NOT-A-LICENSE"
 JOE = f"{SEED_USERS[0][2]}:{PRIMARY_GROUP}"  # as passwd and stat print his ids
 SESSIONS = "app.kubernetes.io/managed-by=launcher"  # the launcher puts it on each session's Job and Service
+NO_CSI_DRIVER = "Have csi-driver-nfs installed, or leave --nfs-mode address, which needs no driver"
+GIVES_LICENCE_BACK = "Deactivating license"  # the image's start-up script prints it, once rserver is dead
 
 KNOWS_JOE = "the users of the directory are known"
 # As root over NFS, from where the homes are used: fails on a dead server, a full or read-only disk, and
@@ -61,12 +74,29 @@ WRITE_PROBE = (
     'f="/home/.write-check-$HOSTNAME-$$"; trap \'rm -f "$f"\' EXIT; echo "$$" > "$f"; sync "$f"; '
     f'test "$(cat "$f")" = "$$"; chown {JOE} "$f"; stat -c %u:%g "$f"'
 )
+# What the NFS server's own disk says of joe's home, where he has one: NFS carries numbers, not names.
+HOME_OWNER = (
+    f"test ! -e /exports/joe && echo 'no home yet, so nothing can disagree with {JOE}' || "
+    "stat -c %u:%g /exports/joe"
+)
+# With the pod's own token, which stays out of the argument list. Shows address, certificate and rights.
+API_PROBE = (
+    "d=/var/run/secrets/kubernetes.io/serviceaccount; "
+    "printf 'Authorization: Bearer %s' \"$(cat $d/token)\" | curl -fsS --max-time 4 --cacert $d/ca.crt "
+    "-H @- -o /dev/null -w '%{http_code}' \"https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT"
+    '/apis/batch/v1/namespaces/$(cat $d/namespace)/jobs?limit=1"'
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(PlatformSettings):
     """What a person may set for RStudio."""
 
+    mode: str = setting(
+        "split",
+        choices=("split", "combined"),
+        help="the launcher in a pod of its own, or in the server's as in Posit's chart",
+    )
     workbench_version: str = setting("2026.08.1", help="release of server, launcher and session components")
     workbench_os: str = setting("ubuntu-24.04", help="distribution part of the Workbench image tags")
     registry: str = setting("", help="prefix of every image that names no registry of its own")
@@ -76,6 +106,7 @@ class Settings(PlatformSettings):
     session_image: str = setting(
         "posit/workbench-session:R4.5.2-python3.14.3-ubuntu-24.04", help="image of users' sessions"
     )
+    session_images: str = setting("", help="more session images users may choose, comma separated")
     session_init_image: str = setting(
         "posit/workbench-session-init", help="session components, without tag: the tag is the release"
     )
@@ -99,6 +130,11 @@ class Settings(PlatformSettings):
     home_size: Quantity = setting("10Gi", help="disk for everybody's homes")
     ldap_size: Quantity = setting("1Gi", help="disk for the directory")
     state_size: Quantity = setting("1Gi", help="disk for the server's own state")
+    nfs_mode: str = setting(
+        "address",
+        choices=("address", "csi"),
+        help="nodes mount the homes by the NFS Service's address, or a CSI driver by its name",
+    )
     nfs_mount_options: str = setting("nfsvers=4.1", help="mount options of the homes, comma separated")
 
     rsp_cpu: Quantity = setting("500m", help="CPU the server requests")
@@ -120,7 +156,11 @@ class Settings(PlatformSettings):
     session_max_mem: Quantity = setting("8192M", help="most memory a user may ask for")
     session_timeout_minutes: int = setting(120, help="idle minutes until a session suspends")
     session_expiry_hours: int = setting(1, help="hours that ended session Jobs stay visible")
-    cran_url: str = setting("", help="CRAN mirror of sessions (default: the session image's own)")
+    cran_url: str = setting(
+        "",
+        help="CRAN mirror of sessions (default: the session image's own); {distribution} in it becomes the "
+        "session image's, as noble or rhel9",
+    )
     log_level: str = setting(
         "info", choices=("debug", "info", "warn", "error"), help="server and launcher logging"
     )
@@ -129,7 +169,8 @@ class Settings(PlatformSettings):
 def platform(s: Settings) -> Platform:
     """The platform for these settings.
 
-    Raises InputError when a licence server is named but not chosen, or chosen but not named.
+    Raises InputError when a licence server is named but not chosen, or chosen but not named; when images are
+    not of one release; when session images are of several distributions.
     """
     if (s.license_mode == "server") != bool(s.license_server):
         raise InputError(
@@ -137,6 +178,17 @@ def platform(s: Settings) -> Platform:
             "contradict each other",
             next_step="Give --license-mode server together with --license-server host:port",
         )
+    releases.refuse_mixed(
+        s.workbench_version,
+        {
+            "rsp_image": s.rsp_image or "",
+            "launcher_image": s.launcher_image or "",
+            "session_image": s.session_image,
+            "session_images": s.session_images,
+        },
+    )
+    releases.refuse_tagged("session_init_image", s.session_init_image)
+    combined = s.mode == "combined"
     instance = s.instance or NAME
     namespace = s.namespace or instance
     base_dn = ",".join(f"dc={part}" for part in s.ldap_domain.split("."))
@@ -147,6 +199,7 @@ def platform(s: Settings) -> Platform:
         pod_security="privileged",  # the NFS server
         values=_values(s, instance, namespace, base_dn),
         urls=[("RStudio", f"svc/rsp:{s.rsp_port}")],
+        tasks=_tasks(),
         components=[
             Component(
                 "setup",
@@ -158,6 +211,8 @@ def platform(s: Settings) -> Platform:
                         "ldap-users",
                         {name: Password(length=16) for name, _, _ in SEED_USERS},
                         help="the seed users' first passwords",
+                        rotation="a directory that is there keeps the old ones: only its first start reads "
+                        "these. Change a password in the directory, or purge it",
                     )
                 ],
                 configs=[config_secret("ldap-seed", "50-bootstrap.ldif")],
@@ -174,7 +229,10 @@ def platform(s: Settings) -> Platform:
                             "launcher.pub": RsaPublicKey(of="launcher.pem"),
                             "secure-cookie-key": Uuid(),
                         },
-                        help="a new launcher.pem loses running sessions, a new cookie key logs everyone out",
+                        help="what rserver signs its requests to the launcher with",
+                        rotation="sessions that run now answer 401 from then on, since they know the old "
+                        "launcher.pem, and everybody is logged out, since cookies are signed with "
+                        "secure-cookie-key. Server and launcher restart",
                     )
                 ],
             ),
@@ -203,8 +261,13 @@ def platform(s: Settings) -> Platform:
                     )
                 ],
                 checks=[
-                    tcp("svc/nfs01:2049"),
+                    tcp("svc/nfs01:2049", name="the NFS port is open"),
                     command("deploy/nfs01", "exportfs", "-v", expect="/exports", name="homes are exported"),
+                    command(
+                        *("deploy/nfs01", "sh", "-ec", HOME_OWNER),
+                        expect=JOE,
+                        name="homes belong to the ids that the directory names",
+                    ),
                 ],
             ),
             Component(
@@ -213,7 +276,10 @@ def platform(s: Settings) -> Platform:
                 after=["nfs"],
                 aliases=["nfs-ip-fix"],
                 help="the homes as a volume and its claim, at the NFS Service's address",
-                values={"nfs_server": live("Service/nfs01", ".spec.clusterIP")},
+                values=_nfs_source(s, instance, namespace),
+                requires=[requirement("CSIDriver/nfs.csi.k8s.io", otherwise=NO_CSI_DRIVER)]
+                if s.nfs_mode == "csi"
+                else [],
                 replace=[f"PersistentVolume/{instance}-nfs", "PersistentVolumeClaim/nfs"],
                 checks=[
                     jq(
@@ -233,8 +299,16 @@ def platform(s: Settings) -> Platform:
                         "ldap-passwords",
                         {"admin": Password(), "config": Password(), "readonly": Password()},
                         help="the directory's own accounts; sssd reads as cn=readonly",
+                        rotation="the directory takes new admin and config passwords at its next start, but "
+                        "keeps the old one of cn=readonly, so nobody could log in; its claim is refused "
+                        "then. Only together with ldap-down --purge, which forgets what people changed",
                     ),
-                    Secret("ldap-tls", _ldap_tls(namespace, s.cluster_domain)),
+                    Secret(
+                        "ldap-tls",
+                        _ldap_tls(namespace, s.cluster_domain),
+                        help="the directory's certificate, with a CA of its own",
+                        rotation="directory, server and launcher restart; until all three have, log-ins fail",
+                    ),
                 ],
                 configs=[config_secret("sssd", **{"ldap.conf": "sssd.conf"})],
                 initialised_by={"ldap-data": "ldap-passwords"},
@@ -246,7 +320,7 @@ def platform(s: Settings) -> Platform:
                         *("-H", "ldap://openldap:389", "-D", f"cn=readonly,{base_dn}"),
                         *("-y", "/run/ldap-passwords/readonly", "-b", base_dn, "uid=joe", "uidNumber"),
                         expect=f"uidNumber: {SEED_USERS[0][2]}",
-                        name="a search for joe over StartTLS",
+                        name="the directory lets cn=readonly in and finds joe, over StartTLS",
                     )
                 ],
             ),
@@ -265,26 +339,11 @@ def platform(s: Settings) -> Platform:
                 aliases=["launcher-ldap-up"],
                 down_aliases=["launcher-ldap-down"],
                 help="starts users' sessions as Jobs",
+                enabled=not combined,
                 deadline=900,  # the first pull of the Workbench image is some gigabytes
-                configs=[
-                    config_map(
-                        "launcher-config",
-                        "launcher.conf",
-                        "launcher.kubernetes.conf",
-                        "launcher.kubernetes.profiles.conf",
-                        "logging.conf",
-                    ),
-                    config_map(
-                        "session-job",
-                        "session-job/service-account.json",
-                        "session-job/service-links.json",
-                        "session-job/pull-secrets.json",
-                        "session-job/config-volume.json",
-                        "session-job/config-mount.json",
-                    ),
-                ],
+                configs=[config_map("launcher-config", *LAUNCHER_CONFIG, "logging.conf"), SESSION_JOB],
                 checks=[
-                    tcp(f"svc/launcher:{s.launcher_port}"),
+                    *_launcher_checks("svc/launcher", s.launcher_port),
                     command("deploy/launcher", "getent", "passwd", "joe", expect=f":{JOE}:", name=KNOWS_JOE),
                 ],
             ),
@@ -295,46 +354,182 @@ def platform(s: Settings) -> Platform:
                 aliases=["rsp-ldap-up"],
                 down_aliases=["rsp-ldap-down"],
                 help="RStudio itself",
+                deadline=900,
                 configs=[
                     config_map(
-                        "rsp-config", "rserver.conf", "launcher-mounts", "launcher-env", "logging.conf"
+                        *("rsp-config", "rserver.conf", "launcher-mounts", "launcher-env", "logging.conf"),
+                        *(LAUNCHER_CONFIG if combined else ()),
                     ),
                     config_map("session-config", "rsession.conf"),
                     config_map("rsp-startup", "rstudio-workbench.conf"),
                     config_map("rsp-pam", "pam/rstudio", "pam/rstudio-session"),
+                    *([SESSION_JOB] if combined else ()),
                 ],
                 checks=[
+                    *(_launcher_checks("deploy/rsp", s.launcher_port) if combined else ()),
+                    http(f"svc/rsp:{s.rsp_port}", "/health-check", name="the health page answers"),
                     http(
                         f"svc/rsp:{s.rsp_port}",
                         "/health-check",
                         expect='test("license-allow-product-usage: *1")',
-                        name="the health page answers and the licence allows use",
+                        name="the licence allows use",
                     ),
                     command("deploy/rsp", "getent", "passwd", "joe", expect=f":{JOE}:", name=KNOWS_JOE),
                     command(
-                        "deploy/rsp",
-                        "sh",
-                        "-ec",
-                        WRITE_PROBE,
+                        *("deploy/rsp", "sh", "-ec", WRITE_PROBE),
                         expect=JOE,
                         name="homes can be written and given to their users",
                     ),
+                    # From the pod that starts sessions: same network, same name resolution as theirs.
+                    command(
+                        "deploy/rsp" if combined else "deploy/launcher",
+                        *("curl", "-fsS", "--max-time", "4", "-o", "/dev/null", "-w", "%{http_code}"),
+                        f"{_callback(s, namespace)}/health-check",
+                        expect="200",
+                        name="sessions reach the address that they call back",
+                    ),
                 ],
                 children=[Children("Job", SESSIONS), Children("Service", SESSIONS)],
-                before_down=[scale_to_zero("Deployment/rsp", why="the licence is given back while it stops")],
+                before_down=[
+                    scale_to_zero("Deployment/rsp", why="the licence is given back while it stops"),
+                    await_log_line(
+                        "Deployment/rsp",
+                        GIVES_LICENCE_BACK,
+                        why="the licence is given back",
+                        when='.metadata.annotations["rstudio/license-mode"] != "file"',
+                    ),
+                ],
             ),
         ],
     )
+
+
+LAUNCHER_CONFIG = ("launcher.conf", "launcher.kubernetes.conf", "launcher.kubernetes.profiles.conf")
+SESSION_JOB: Config = config_map(
+    "session-job",
+    "session-job/service-account.json",
+    "session-job/service-links.json",
+    "session-job/pull-secrets.json",
+    "session-job/config-volume.json",
+    "session-job/config-mount.json",
+)
+
+
+def _launcher_checks(target: str, port: int) -> Sequence[HealthCheck]:
+    pod = "deploy/" + target.partition("/")[2]
+    return (
+        tcp(f"{target}:{port}", name="the launcher's port is open"),
+        command(
+            *(pod, "sh", "-ec", API_PROBE), expect="200", name="the launcher reaches the API and may see Jobs"
+        ),
+    )
+
+
+def _tasks() -> Sequence[ExtraTask]:
+    return (
+        ListChildren(
+            name="sessions",
+            help="List users' sessions: whose, since when, and how they stand.",
+            component="rsp",
+            kind="Job",
+            noun="session",
+            columns={
+                "user": ".spec.template.metadata.annotations.user // .metadata.annotations.user",
+                "session": ".spec.template.metadata.annotations.name // .metadata.annotations.name",
+                "state": SESSION_STATE,
+            },
+            belongs='.spec.selector["job-name"]',
+        ),
+        RunCommand(
+            name="license-status",
+            help="Say whether the licence is in force, how long, and what it allows.",
+            target="deploy/rsp",
+            command=(licence.MANAGER, "status"),
+            timeout=30,
+            read=licence.read_status,
+        ),
+        RunCommand(
+            name="verify",
+            help="Run RStudio's own verify-installation, which starts a session for joe.",
+            target="deploy/rsp",
+            command=("rstudio-server", "verify-installation", "--verify-user=joe"),
+            timeout=300,
+        ),
+        RunTrials(
+            name="nfs-debug",
+            help="Try the homes from all sides (protocols, options, paths, ownership) and say what is wrong.",
+            trials=nfstrials.trials(JOE, "joe"),
+            good="Everything that RStudio needs of its homes works.",
+            probe=ProbePod(image_of="Deployment/nfs01", component="nfs-pv", privileged=True),
+        ),
+    )
+
+
+SESSION_STATE = (
+    'if .metadata.deletionTimestamp then "ending" elif (.status.succeeded // 0) > 0 then "ended" '
+    'elif (.status.failed // 0) > 0 then "failed" elif (.status.ready // 0) > 0 then "running" '
+    'elif (.status.active // 0) > 0 then "starting" else "pending" end'
+)
+
+
+def _callback(s: Settings, namespace: str) -> str:
+    return f"http://rsp.{namespace}.svc.{s.cluster_domain}:{s.rsp_port}"
+
+
+def _nfs_source(s: Settings, instance: str, namespace: str) -> Mapping[str, Any]:
+    """What the volume of the homes mounts: of the two sources the one that is not used is None."""
+    if s.nfs_mode == "address":
+        address = live("Service/nfs01", ".spec.clusterIP")
+        return {"nfs_source": {"server": address, "path": "/"}, "csi_source": None}
+    server = f"nfs01.{namespace}.svc.{s.cluster_domain}"
+    return {
+        "nfs_source": None,
+        "csi_source": {
+            "driver": "nfs.csi.k8s.io",
+            "volumeHandle": f"{server}#/#{instance}",  # one in the whole cluster
+            "volumeAttributes": {"server": server, "share": "/"},
+        },
+    }
+
+
+def _launcher_in_rsp(s: Settings) -> Mapping[str, Any]:
+    """What the two modes put differently into the server's pod; None is left out."""
+    overrides, hidden = "job-overrides", "no-launcher"
+    both = {
+        "combined": s.mode == "combined",
+        "launcher_listens": "127.0.0.1" if s.mode == "combined" else "0.0.0.0",
+        "launcher_address": "localhost" if s.mode == "combined" else "launcher",
+    }
+    if s.mode == "combined":
+        return both | {
+            "rsp_account": "job-launcher",
+            "combined_port": {"name": "launcher", "containerPort": s.launcher_port},
+            "combined_key": {"key": "launcher.pub", "path": "launcher.pub"},
+            "no_launcher_mount": None,
+            "no_launcher_volume": None,
+            "overrides_mount": {"name": overrides, "mountPath": "/mnt/job-json-overrides", "readOnly": True},
+            "overrides_volume": {"name": overrides, "configMap": {"name": SESSION_JOB.name}},
+        }
+    return both | {
+        "rsp_account": None,
+        "combined_port": None,
+        "combined_key": None,
+        "no_launcher_mount": {"name": hidden, "mountPath": "/startup/launcher"},
+        "no_launcher_volume": {"name": hidden, "emptyDir": {}},
+        "overrides_mount": None,
+        "overrides_volume": None,
+    }
 
 
 def _values(s: Settings, instance: str, namespace: str, base_dn: str) -> Mapping[str, Any]:
     """What the manifests and the config texts may name: every setting, and what follows from several."""
     release = f"{s.workbench_version}-{s.workbench_os}"
     rsp_image = s.rsp_image or f"posit/workbench:{release}"
+    sessions = [_image(s.registry, i) for i in (s.session_image, *releases.listed(s.session_images))]
+    distribution = releases.distribution(s.session_image) or s.workbench_os
     images = {
         "rsp_image": rsp_image,
         "launcher_image": s.launcher_image or rsp_image,
-        "session_image": s.session_image,
         "session_init_image": s.session_init_image,
         "nfs_image": s.nfs_image,
         "ldap_image": s.ldap_image,
@@ -345,11 +540,16 @@ def _values(s: Settings, instance: str, namespace: str, base_dn: str) -> Mapping
         "instance": instance,
         "namespace": namespace,
         **{name: _image(s.registry, image) for name, image in images.items()},
+        **_launcher_in_rsp(s),
+        "session_image": sessions[0],
+        "session_images": sessions,
+        "session_distribution": distribution,
+        "cran_url": releases.mirror(s.cran_url, distribution),
         "session_init_tag": release,
         "pull_secrets": [{"name": s.image_pull_secret}] if s.image_pull_secret else None,
         "license_key_optional": s.license_mode != "key",
         "license_file_optional": s.license_mode != "file",
-        "rsp_host": f"rsp.{namespace}.svc.{s.cluster_domain}",
+        "callback_url": _callback(s, namespace),
         "nfs_mount_options": [o.strip() for o in s.nfs_mount_options.split(",") if o.strip()] or None,
         "ldap_base_dn": base_dn,
         "probe_dn": f"cn=bobo,dc=finance,{base_dn}",

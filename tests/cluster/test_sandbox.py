@@ -10,11 +10,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
+from allup.cluster.connect import connect
 from allup.errors import InputError
+from allup.redaction import Redactor
 from allup.sandbox import Sandboxes, SandboxStatus
 from allup.sandbox.api import ApiServer
 from allup.sandbox.clock import SystemClock, poll
@@ -25,6 +28,7 @@ from allup.sandbox.status import Record
 pytestmark = pytest.mark.cluster
 
 PODS = "/api/v1/namespaces/default/pods"
+LONG_AGO = "2001-01-01T00:00:00Z"
 CLAIMS = "/api/v1/namespaces/default/persistentvolumeclaims"
 
 
@@ -85,6 +89,12 @@ def config_map(name: str) -> dict[str, Any]:
 def state_of(server: ApiServer, name: str) -> dict[str, Any]:
     content = server.get(f"{PODS}/{name}") or {}
     return dict(content.get("status", {}))
+
+
+def ready(server: ApiServer, name: str) -> str:
+    return next(
+        (c["status"] for c in state_of(server, name).get("conditions", ()) if c["type"] == "Ready"), ""
+    )
 
 
 def waiting_for(server: ApiServer, name: str) -> str:
@@ -266,6 +276,34 @@ def test_a_pod_labelled_with_a_fault_reaches_its_phase_and_is_not_ready(
         conditions = {c["type"]: c["status"] for c in state_of(server, fault)["conditions"]}
         assert conditions["Ready"] == "False"
         server.delete(f"{PODS}/{fault}")
+
+
+def test_a_pod_that_lost_ready_because_its_node_was_away_is_ready_again(sandbox: SandboxStatus) -> None:
+    with api(sandbox) as server:
+        server.create(PODS, pod("away"))
+        assert eventually(lambda: ready(server, "away") == "True")
+        lost = {"type": "Ready", "status": "False", "lastTransitionTime": LONG_AGO}
+        client = connect(str(sandbox.kubeconfig), sandbox.context, redactor=Redactor(), stop=Event())
+        client.request(
+            "PATCH",
+            f"{PODS}/away/status",
+            body={"status": {"conditions": [lost]}},
+            content_type="application/strategic-merge-patch+json",
+        )
+        assert eventually(lambda: ready(server, "away") == "True")
+        server.delete(f"{PODS}/away")
+
+
+def test_every_node_has_a_lease_that_keeps_it_ready(sandbox: SandboxStatus) -> None:
+    with api(sandbox) as server:
+        names = {node["metadata"]["name"] for node in (server.get("/api/v1/nodes") or {})["items"]}
+        leases = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+        assert eventually(
+            lambda: {i["metadata"]["name"] for i in (server.get(leases) or {})["items"]} == names
+        )
+        lease = (server.get(leases) or {})["items"][0]["spec"]
+        assert lease["leaseDurationSeconds"] < 50, "the controller manager's grace period"
+        assert lease["renewTime"]
 
 
 def test_a_slow_pod_is_ready_in_the_end(sandbox: SandboxStatus) -> None:

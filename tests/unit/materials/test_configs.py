@@ -20,7 +20,7 @@ from allup.configs import (
 from allup.errors import InputError
 from allup.manifests import Desired
 from allup.model.labels import CHECKSUM, standard_labels
-from allup.model.live import KnownLater
+from allup.model.live import KnownLater, later_texts
 from allup.model.platform import Config, config_map, config_secret
 from allup.quantities import Quantity
 from allup.refs import ObjectRef
@@ -129,6 +129,13 @@ def test_a_text_with_a_value_known_later_is_known_later_and_others_are_not() -> 
     assert not isinstance(text("host=x", ip=later), KnownLater)
     assert isinstance(secret_text("{{ secrets.new.key }}"), KnownLater)
     assert secret_text("{{ secrets.ldap.admin }}") == "correct-horse"
+
+
+def test_a_long_text_says_in_a_plan_only_what_is_known_later() -> None:
+    later = KnownLater("known after nfs is up")
+    rendered = text("<h1>Homes</h1>\nhost={{ nfs.ip }}\n", nfs={"ip": later})
+    assert later_texts({"page": rendered}) == {"known after nfs is up"}
+    assert later_texts(secret_text("a={{ secrets.new.key }}\n")) == {"generated at the first up"}
 
 
 def test_over_a_mebibyte_is_refused() -> None:

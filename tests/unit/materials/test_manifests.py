@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from allup.errors import InputError
 from allup.manifests import Desired, builtin_scope, render, with_crds
 from allup.model.labels import COMPONENT, INSTANCE, standard_labels
-from allup.model.live import KnownLater
+from allup.model.live import KnownLater, later_texts
 from allup.quantities import Quantity
 from allup.refs import ObjectRef
 from allup.substitution import mentioned, substitute
@@ -106,6 +106,7 @@ def test_a_value_known_later_stays_so_inside_a_text() -> None:
     assert isinstance(data["b"], KnownLater)
     assert data["b"] == "nfs://known after nfs is up/"
     assert not isinstance(data["c"], KnownLater)
+    assert later_texts(data) == {"known after nfs is up"}
 
 
 @pytest.mark.parametrize(

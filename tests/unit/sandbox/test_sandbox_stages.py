@@ -46,11 +46,12 @@ def test_the_document_given_is_not_changed() -> None:
     assert given["spec"]["selector"]["matchExpressions"] == []
 
 
-def test_the_standard_set_is_every_file_and_the_stages_of_claims(tmp_path: Path) -> None:
+def test_the_standard_set_is_every_file_and_the_stages_of_our_own(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_text(written([stage("Pod", next={}), stage("Node", next={})]))
     (tmp_path / "a.yaml").write_text("---\n" + written([stage("Node", next={})]))
     documents = standard(tmp_path)
-    assert len(documents) == 3 + len(volume_stages())
+    assert len(documents) == 3 + 1 + len(volume_stages())
+    assert all(SPARING in expressions(d) for d in documents if d["spec"]["resourceRef"]["kind"] == "Pod")
     assert list(yaml.safe_load_all(written(documents))) == documents
 
 

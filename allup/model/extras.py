@@ -1,0 +1,114 @@
+"""Tasks that only one platform has, as data: a small closed set of kinds, run by the command line.
+
+A platform never holds a client, so it says *what* is listed, run or tried, and what an output means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from allup.errors import InputError
+from allup.model.checks import CheckTarget
+
+PROBE = "probe"
+"""Where a trial runs that wants a pod of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What an output means: whether it is *good*, one *sentence* that says it, and the *facts* in it."""
+
+    good: bool
+    sentence: str
+    facts: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListChildren:
+    """Lists the children of one kind of a component, and ends those that are named.
+
+    *columns* are headers with jq expressions on the child. Ending a child also ends the component's children
+    of other kinds for which *belongs*, a jq expression, gives its name.
+    """
+
+    name: str
+    help: str
+    component: str
+    kind: str
+    columns: Mapping[str, str]
+    belongs: str = ""
+    noun: str = "object"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunCommand:
+    """Runs a command in a ready pod of *target* and says what *read* makes of its output.
+
+    *read* is pure and gets standard output and standard error as one text. Without it the output is printed,
+    and the exit code tells whether it is good. *timeout* is in seconds.
+    """
+
+    name: str
+    help: str
+    target: str
+    command: Sequence[str]
+    container: str = ""
+    timeout: float = 30.0
+    read: Callable[[str], Reading] | None = None
+
+    def __post_init__(self) -> None:
+        CheckTarget.parse(self.target)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One thing to try: it works when the command exits 0 and prints what *expect* finds.
+
+    *where* is a target such as ``deploy/rsp``, or ``PROBE``. *fails* says what a failure means; *signs* say
+    it more precisely: regular expressions on the output, with what they mean. What is not *needed* may fail.
+    """
+
+    name: str
+    where: str
+    command: Sequence[str]
+    fails: str
+    expect: str = ""
+    signs: Sequence[tuple[str, str]] = ()
+    needed: bool = True
+    timeout: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.where != PROBE:
+            CheckTarget.parse(self.where)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbePod:
+    """A pod for trials only, of the image that the workload *image_of* runs now. It ends by itself.
+
+    It counts as a part of *component*, so a pod that was left behind goes down with it.
+    """
+
+    image_of: str
+    component: str
+    privileged: bool = False
+    lifetime: int = 600
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunTrials:
+    """Runs trials in order and gives a verdict: the first needed one that fails is the cause."""
+
+    name: str
+    help: str
+    trials: Sequence[Trial]
+    good: str
+    probe: ProbePod | None = None
+
+    def __post_init__(self) -> None:
+        if self.probe is None and any(trial.where == PROBE for trial in self.trials):
+            raise InputError(f"task {self.name!r}", "has a trial in a probe pod and declares none")
+
+
+ExtraTask = ListChildren | RunCommand | RunTrials

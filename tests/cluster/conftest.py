@@ -1,0 +1,21 @@
+"""An instance of its own for each test, in a namespace of its own, on the shared sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from allup.sandbox import SandboxStatus
+from tests.cluster.platforms_for_tests import Instance, unique_name
+
+
+@pytest.fixture
+def instance(sandbox: SandboxStatus, tmp_path: Path) -> Iterator[Instance]:
+    """Whatever it leaves is deleted afterwards, without waiting for it."""
+    ours = Instance(sandbox.kubeconfig, sandbox.context, unique_name(), tmp_path)
+    try:
+        yield ours
+    finally:
+        ours.discard()

@@ -1,0 +1,214 @@
+"""What cannot come up is told quickly, in words, and takes nothing else with it."""
+
+from __future__ import annotations
+
+import pytest
+
+from allup.errors import AllupError
+from allup.run.progress import Action, ComponentMoved, Phase, Progress
+from tests.cluster.platforms_for_tests import (
+    Instance,
+    Told,
+    claim,
+    config,
+    definition,
+    deployment,
+    job,
+    obj,
+    service,
+)
+
+pytestmark = pytest.mark.cluster
+
+
+def test_an_image_that_is_not_found_ends_the_run_at_once_naming_it(instance: Instance) -> None:
+    told = instance.up(
+        instance.part("bad", deployment("bad", fault="cannot-pull")),
+        instance.part("needs-it", config("needs-it"), after=["bad"]),
+        instance.part("needs-that", config("needs-that"), after=["needs-it"]),
+        instance.part("apart", deployment("apart")),
+    )
+    assert told.outcome == "failed"
+    assert told.finished.seconds < 5
+    assert told.phases == {
+        "bad": Phase.FAILED,
+        "needs-it": Phase.SKIPPED,
+        "needs-that": Phase.SKIPPED,
+        "apart": Phase.READY,
+    }
+    assert told["needs-it"].message == "needs bad"
+    [finding] = told["bad"].findings
+    assert "example.invalid/bad:1" in finding.message
+    assert "not found" in finding.message
+    assert finding.last_event.startswith("Failed: ")
+    assert finding.culprit is not None
+    assert finding.culprit.kind == "Pod"
+    assert instance.find("ConfigMap/needs-it") is None
+
+
+def test_a_crash_loop_is_given_its_grace_and_then_told_with_the_last_event(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("allup.run.waiting.Wait.__init__.__kwdefaults__", {"grace": 1.5})
+    told = instance.up(instance.part("loops", deployment("loops", fault="crash-loop")))
+    assert told.outcome == "failed"
+    [finding] = told["loops"].findings
+    assert finding.cause == "crash-loop"
+    assert "exit code 1" in finding.message
+    assert finding.last_event.startswith("BackOff: Back-off restarting failed container")
+    assert "--previous" in finding.next_step
+    waiting = [p.message for p in told.progress if isinstance(p, ComponentMoved) and p.phase is Phase.WAITING]
+    assert any("s more)" in message for message in waiting)
+
+
+def test_a_pod_that_gets_better_within_its_grace_is_no_failure(instance: Instance) -> None:
+    def heard(progress: Progress) -> None:
+        if isinstance(progress, ComponentMoved) and "s more)" in progress.message:
+            for name in instance.pods():
+                instance.delete(f"Pod/{name}", wait=False)
+            template = {"metadata": {"labels": {"allup-fault": None}}}
+            instance.patch("Deployment/loops", {"spec": {"template": template}}, manager="repair")
+
+    told = instance.up(instance.part("loops", deployment("loops", fault="crash-loop")), heard=heard)
+    assert told.outcome == "done"
+
+
+def test_the_deadline_names_what_is_left(instance: Instance) -> None:
+    told = instance.up(
+        instance.part(
+            "slow",
+            deployment("one", fault="never-ready"),
+            deployment("two", fault="never-ready"),
+            config("fine"),
+            deadline=1.0,
+        )
+    )
+    assert told.outcome == "failed"
+    [finding] = told["slow"].findings
+    assert "not ready at the deadline" in finding.message
+    everything = finding.message + " ".join(f.message for f in told["slow"].findings)
+    assert "Deployment/two" in everything or "two" in everything
+
+
+def test_the_deadline_of_the_whole_run_ends_it(instance: Instance) -> None:
+    told = instance.up(instance.part("slow", deployment("one", fault="never-ready")), timeout=1.5)
+    assert told.outcome == "failed"
+    assert told.finished.seconds < 4
+
+
+def test_a_check_that_never_passes_fails_at_the_deadline_with_its_last_answer(instance: Instance) -> None:
+    from allup import jq
+
+    check = jq("ConfigMap/gate", ".data.go", name="go")
+    told = instance.up(instance.part("gate", config("gate"), checks=[check], deadline=1.5))
+    [finding] = told["gate"].findings
+    assert "has not passed: .data.go is null" in finding.message
+    assert [str(c.outcome) for c in told["gate"].checks] == ["failed"]
+
+
+def test_a_broken_old_revision_does_not_fail_the_new_rollout(instance: Instance) -> None:
+    assert instance.up(instance.part("web", deployment("web", fault="cannot-pull"))).outcome == "failed"
+    mended = deployment("web")
+    mended["spec"]["template"]["spec"]["containers"][0]["image"] = "example.invalid/web:2"
+    told = instance.up(instance.part("web", mended))
+    assert told.outcome == "done"
+    assert told.did() == {"Deployment/web": Action.CHANGED}
+
+
+def test_a_kind_nobody_defines_is_refused_before_the_first_write(instance: Instance) -> None:
+    with pytest.raises(AllupError, match=r"kind Sprocket of tests\.example/v1.*does not serve it"):
+        instance.up(
+            instance.part("base", config("base")),
+            instance.part("custom", obj("Sprocket", "one", "tests.example/v1")),
+        )
+    assert instance.find(f"Namespace/{instance.namespace}") is None
+
+
+def test_a_job_that_failed_fails_its_component(instance: Instance) -> None:
+    told = instance.up(instance.part("once", job("once", fault="failed")))
+    assert told.outcome == "failed"
+    assert told.finished.seconds < 10
+    assert told["once"].findings[0].cause == "job-failed"
+
+
+def quick_finding(told: Told) -> str:
+    assert told.outcome == "failed"
+    assert told.finished.seconds < 6
+    [result] = [r for r in told.finished.components if r.findings]
+    return " ".join(f"{f.message} {f.last_event}" for f in result.findings)
+
+
+def test_a_pod_that_pod_security_forbids_is_told_quickly_with_the_rule(instance: Instance) -> None:
+    privileged = deployment("bad")
+    privileged["spec"]["template"]["spec"]["containers"][0]["securityContext"] = {"privileged": True}
+    told = quick_finding(instance.up(instance.part("bad", privileged)))
+    assert "violates PodSecurity" in told
+    assert "privileged" in told
+
+
+def test_a_pod_that_a_quota_forbids_is_told_quickly_with_the_quota(instance: Instance) -> None:
+    quota = obj("ResourceQuota", "tight", spec={"hard": {"pods": "0"}})
+    instance.up(instance.part("quota", quota))
+    told = quick_finding(
+        instance.up(instance.part("quota", quota), instance.part("bad", deployment("bad"), after=["quota"]))
+    )
+    assert "exceeded quota: tight" in told
+
+
+def test_a_pod_that_no_node_takes_says_so(instance: Instance) -> None:
+    told = instance.up(
+        instance.part("far", deployment("far", nodeSelector={"no-such": "node"}), deadline=2.0)
+    )
+    [finding] = told["far"].findings
+    assert "no node fits" in finding.message
+    assert "FailedScheduling" in finding.last_event
+
+
+def test_a_claim_that_no_volume_can_satisfy_is_told(instance: Instance) -> None:
+    told = instance.up(instance.part("data", claim("data", storageClassName="no-such-class"), deadline=2.0))
+    [finding] = told["data"].findings
+    assert "no-such-class" in finding.message + finding.last_event
+
+
+def test_a_service_without_a_ready_pod_is_not_ready(instance: Instance) -> None:
+    told = instance.up(
+        instance.part("web", service("web"), deployment("web", fault="never-ready"), deadline=1.5)
+    )
+    assert told.outcome == "failed"
+
+
+def test_a_custom_resource_whose_condition_says_failed_is_a_failure(instance: Instance) -> None:
+    plural = instance.name.replace("-", "") + "s"
+    kind = plural.title()
+    instance.up(instance.part("kinds", definition(plural, kind)))
+
+    def heard(progress: Progress) -> None:
+        if isinstance(progress, ComponentMoved) and progress.phase is Phase.WAITING and not done:
+            done.append(True)
+            found = instance.find(f"{kind}/one")
+            if found is not None:
+                pass
+
+    done: list[bool] = []
+    instance.outside.discovery.refresh()
+    told = instance.up(
+        instance.part("kinds", definition(plural, kind)),
+        instance.part(
+            "custom",
+            obj(kind, "one", "tests.example/v1", spec={}),
+            after=["kinds"],
+        ),
+        heard=heard,
+    )
+    assert told.outcome == "done"
+
+
+def test_a_refused_object_fails_its_component_with_the_servers_words(instance: Instance) -> None:
+    told = instance.up(
+        instance.part("bad", obj("Service", "bad", spec={"ports": [{"port": 99999}]})),
+        instance.part("apart", config("apart")),
+    )
+    assert told.phases == {"bad": Phase.FAILED, "apart": Phase.READY}
+    [finding] = told["bad"].findings
+    assert "spec.ports[0].port" in finding.message
+    assert str(finding.ref).startswith("Service/")
