@@ -32,6 +32,10 @@ def up(call: Call) -> None:
     with reporting(prepared) as report:
         finished = Up(session, loaded, options, report, prepared.given).run()
     leave(finished)
+    if call.given.get("forward"):
+        from tasks.forwarding import open_urls
+
+        open_urls(prepared)
 
 
 def down(call: Call) -> None:
