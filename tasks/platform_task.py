@@ -15,6 +15,7 @@ from tasks.flags import FIXED, POSITIONAL, Flag
 from tasks.optional import OptionalArgument
 from tasks.platform_folder import PlatformFolder
 from tasks.verb import Call, Verb
+from tasks.words import words_after
 
 
 class PlatformTask(OptionalArgument):
@@ -42,11 +43,20 @@ class PlatformTask(OptionalArgument):
             return []
         arguments = [_positional(name, None) for name in self._positionals()]
         arguments += [_positional(name, None if self.given else "") for name in self._verb.optional]
+        arguments += [_word(number) for number in range(1, self._words() + 1)]
         arguments += [_fixed(FIXED[name]) for name in self._verb.flags]
         if self._verb.settings:
             for spec in setting_specs(self._platform.settings):
                 arguments += _setting(spec)
         return arguments
+
+    def _words(self) -> int:
+        """How many words there are: Invoke knows no optional positional, so there are as many as given."""
+        if not self._verb.words:
+            return 0
+        names = [f"{self._platform.collection}.{n}" for n in (self._verb.name, *self._verb.aliases)]
+        with_value = [f"--{n.replace('_', '-')}" for n in self._verb.flags if FIXED[n].kind != "switch"]
+        return min(len(words_after(names, with_value, sys.argv)), self._verb.words)
 
     def _positionals(self) -> Iterable[str]:
         """Invoke knows no positional that repeats: the command line says how many there are."""
@@ -70,6 +80,10 @@ class PlatformTask(OptionalArgument):
 def _positional(name: str, default: str | None) -> Argument:
     shown = POSITIONAL.get(name.rstrip("0123456789"), "which one")
     return Argument(name=name, positional=True, default=default, help=shown)
+
+
+def _word(number: int) -> Argument:
+    return Argument(name=f"word-{number}", attr_name=f"word_{number}", positional=True)
 
 
 def _fixed(flag: Flag) -> Argument:
