@@ -68,7 +68,6 @@ POSITIONAL = {
     "name": "the name of a Secret",
     "expression": "a jq expression",
     "replicas": "how many pods",
-    "file": "KEY=FILE, several after one another; - is standard input",
 }
 
 WHERE = ("context", "kubeconfig", "instance", "namespace", "debug")

@@ -41,7 +41,7 @@ class PlatformTask(OptionalArgument):
         """The flags, when anybody could see them."""
         if not self._asked_for():
             return []
-        arguments = [_positional(name, None) for name in self._positionals()]
+        arguments = [_positional(name, None) for name in self._verb.positional]
         arguments += [_positional(name, None if self.given else "") for name in self._verb.optional]
         arguments += [_word(number) for number in range(1, self._words() + 1)]
         arguments += [_fixed(FIXED[name]) for name in self._verb.flags]
@@ -58,17 +58,6 @@ class PlatformTask(OptionalArgument):
         with_value = [f"--{n.replace('_', '-')}" for n in self._verb.flags if FIXED[n].kind != "switch"]
         return min(len(words_after(names, with_value, sys.argv)), self._verb.words)
 
-    def _positionals(self) -> Iterable[str]:
-        """Invoke knows no positional that repeats: the command line says how many there are."""
-        words = sys.argv[: sys.argv.index("--")] if "--" in sys.argv else sys.argv
-        for name in self._verb.positional:
-            if not name.endswith("…"):
-                yield name
-                continue
-            given = [word for word in words if "=" in word and not word.startswith("-")]
-            for number in range(max(1, len(given))):
-                yield f"{name[:-1]}{number + 1}"
-
     def _asked_for(self) -> bool:
         return any(name in sys.argv for name in self._called())
 
@@ -78,7 +67,7 @@ class PlatformTask(OptionalArgument):
 
 
 def _positional(name: str, default: str | None) -> Argument:
-    shown = POSITIONAL.get(name.rstrip("0123456789"), "which one")
+    shown = POSITIONAL.get(name, "which one")
     return Argument(name=name, positional=True, default=default, help=shown)
 
 

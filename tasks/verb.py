@@ -36,8 +36,7 @@ class Call:
 class Verb:
     """*body* is ``module:function`` in this package; *example* has ``P.`` for the collection.
 
-    *positional* are words that have to be given; the last may end in ``…``: it may be given several times, as
-    words with ``=`` in them. *optional* is one that may be left out.
+    *positional* are words that have to be given; *optional* is one that may be left out.
     *words* is how many further words it takes at most, none of them required (``given["word_1"]`` …).
     *settings* says whether the platform's settings are flags of it; *component* is the one it is about.
     """
