@@ -248,7 +248,7 @@ class Down(InstanceRun):
             self._ledger.moved(
                 component.name, Phase.DELETING, f"scaling {ref.name} to zero: {hook.why or 'it stops first'}"
             )
-            self._objects.merge(ref, {"spec": {"replicas": 0}}, manager=labels.FIELD_MANAGER)
+            self._objects.merge(ref, {"spec": {"replicas": 0}}, manager=labels.SCALE_FIELD_MANAGER)
             leaving.await_gone({}, deadline, partial(self._pods_of, self._uid(ref), leaving))
         for hook, listener in listening:
             if listener is not None:

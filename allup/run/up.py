@@ -234,7 +234,8 @@ class Up(InstanceRun):
             finding = explaining.explain(
                 self._session, self._watches.store, name, not_ready, self._platform.collection
             )
-            self._ledger.found(name, finding)
+            for each in (finding, *explaining.left_over(not_ready)):
+                self._ledger.found(name, each)
             self._ledger.moved(name, Phase.FAILED, finding.message)
             return False
         except AllupError as error:
@@ -261,6 +262,7 @@ class Up(InstanceRun):
             stopped=self._session.stop.is_set,
             on_message=lambda text: self._ledger.moved(component.name, Phase.WAITING, text),
             deadline=deadline,
+            grace=self._options.grace,
         ).run()
 
     def _check(self, component: Component, deadline: float) -> None:
