@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from allup.cluster import streams
 from allup.cluster.store import Store
@@ -103,7 +104,7 @@ def test_a_missing_command_has_no_exit_code_and_says_why(session: Session, pod: 
 def test_a_command_that_does_not_end_is_left_after_its_time(session: Session, pod: str) -> None:
     clock = SystemClock()
     began = clock.monotonic()
-    result = streams.execute(session.api, NAMESPACE, pod, ["cat"], timeout=0.5)
+    result = streams.execute(session.api, NAMESPACE, pod, ["sleep", "3"], timeout=0.5)
     assert result.exit_code is None
     assert "0.5 s" in result.failure
     assert clock.monotonic() - began < 5
@@ -208,13 +209,34 @@ def test_an_http_check_that_needs_a_host_or_credentials_goes_through_a_forward(
     assert right.outcome is CheckOutcome.PASSED, right.detail
 
 
-def test_an_http_check_that_the_proxy_cannot_serve_goes_through_a_forward(session: Session, pod: str) -> None:
+def test_an_http_check_goes_through_a_forward_when_the_proxy_is_refused_to_us(
+    day: Instance, session: Session, pod: str, tmp_path: Path
+) -> None:
+    may = [{"apiGroups": [""], "resources": ["pods/portforward"], "verbs": ["get", "create"]}]
+    rbac = "rbac.authorization.k8s.io/v1"
+    role = {"apiGroup": rbac.partition("/")[0], "kind": "Role", "name": "forwarder"}
+    subject = {"apiGroup": role["apiGroup"], "kind": "User", "name": "forwarder"}
+    session.objects.create(_named(rbac, "Role", rules=may))
+    session.objects.create(_named(rbac, "RoleBinding", roleRef=role, subjects=[subject]))
+    settings = yaml.safe_load(day.kubeconfig.read_text())
+    settings["users"][0]["user"]["as"] = "forwarder"
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(yaml.safe_dump(settings))
+    theirs = day.session(kubeconfig)
     store = Store()
     store.put(session.api.get(f"/api/v1/namespaces/{NAMESPACE}/pods/{pod}"))
-    checker = Checker(session.api, store, NAMESPACE, frozenset())
-    # No simulated pod has an address that the API server could reach.
+    with pytest.raises(AllupError, match="forbidden"):
+        streams.http_get(theirs.api, NAMESPACE, pod, HTTP, "/")
+    checker = Checker(theirs.api, store, NAMESPACE, frozenset())
     answer = checker.try_once(http(f"pod/{pod}:{HTTP}", expect='startswith("host=localhost")'))
     assert answer.outcome is CheckOutcome.PASSED, answer.detail
+    with pytest.raises(AllupError, match=r'cannot \w+ resource "pods/exec"'):
+        streams.execute(theirs.api, NAMESPACE, pod, ["true"])
+
+
+def _named(api_version: str, kind: str, **sections: Any) -> dict[str, Any]:
+    metadata = {"name": "forwarder", "namespace": NAMESPACE}
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **sections}
 
 
 def _forward(session: Session, port: str, note: Callable[[str], None] | None = None) -> list[Forward]:
