@@ -30,11 +30,11 @@ def forward(call: Call) -> None:
     elif call.given.get("stop"):
         _stop(call, names(call.given["stop"]))
     elif call.given.get("background"):
-        prepared = prepare(call)
+        prepared = prepare(call).as_last_up()
         _wanted(prepared, call.words)
         _say_started(call, _in_background(prepared, call.words or _url_words(prepared)))
     else:
-        _here(prepare(call))
+        _here(prepare(call).as_last_up())
 
 
 def open_urls(prepared: Prepared) -> None:

@@ -110,6 +110,7 @@ def shell(call: Call) -> None:
 def execute(call: Call) -> None:
     """One command; its exit code is ours, its output goes where ours goes."""
     from allup.cluster.streams import drive, open_command
+    from allup.cluster.websockets import V5
 
     command = remainder()
     if not command:
@@ -126,6 +127,8 @@ def execute(call: Call) -> None:
     channels = open_command(
         prepared.session.api, target.namespace, name, command, container=container, stdin=piped
     )
+    if piped and channels.subprotocol != V5:
+        tell("warning: this server (older than 1.30) cannot be told that the input has ended")
     result = drive(
         channels,
         out=_writer(sys.stdout),
