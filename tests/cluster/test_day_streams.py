@@ -22,15 +22,15 @@ import yaml
 
 from allup.cluster import streams
 from allup.cluster.store import Store
+from allup.daily.following import Following
+from allup.daily.forwarding import Forward, open_forwards
+from allup.daily.pods import of_component, of_service
+from allup.daily.portspecs import parse
 from allup.errors import AllupError, InputError, NotFound
 from allup.model.checks import http
 from allup.refs import ObjectRef
 from allup.run.checks import Checker
 from allup.run.clock import SystemClock
-from allup.run.following import Following
-from allup.run.forwarding import Forward, open_forwards
-from allup.run.pods import of_component, of_service
-from allup.run.portspecs import parse
 from allup.run.progress import CheckOutcome
 from allup.run.session import Session
 from allup.sandbox import SandboxStatus

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
+from allup.daily.following import Life, lives
+from allup.daily.pods import best, chosen_container, none_ready
+from allup.daily.portspecs import PortSpec, all_ports, container_port, parse
 from allup.errors import ClusterError, InputError
 from allup.identity import Holder
 from allup.model import labels
 from allup.report.prefixes import Prefixes
 from allup.run import background, debugging, portowners, resolving
-from allup.run.following import Life, lives
-from allup.run.pods import best, chosen_container, none_ready
-from allup.run.portspecs import PortSpec, all_ports, container_port, parse
 from tasks.words import words_after
 
 ARGV = ["inv", "k8s.forward", "--context", "c", "svc/web", "8080:80", ":http", "k8s.status", "x"]
