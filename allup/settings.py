@@ -306,9 +306,11 @@ def check_known(file: SettingsFile, known: Mapping[str, Sequence[str]]) -> tuple
             raise InputError(f"{file.label}:{line}", f"{key} takes a mapping of its settings to their values")
         for name, (_, at) in file.platforms[key].items():
             if name not in known[key]:
+                slip = did_you_mean(name, known[key])
+                every = f"It has {', '.join(known[key])}" if known[key] else "It has none"
                 raise InputError(
                     f"{file.label}:{at}",
-                    f"{key} has no setting {name!r}{did_you_mean(name, known[key])}",
-                    evidence=f"It has {', '.join(known[key])}" if known[key] else "It has none",
+                    f"{key} has no setting {name!r}{slip}",
+                    evidence="" if slip else every,
                 )
     return tuple(warnings)

@@ -16,7 +16,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from tasks.edge import edge
-from tasks.optional_words import TaskWithOptionalWords
+from tasks.optional import OptionalArgument
 
 if TYPE_CHECKING:
     from allup.sandbox import Progress, Sandboxes, SandboxStatus
@@ -109,7 +109,7 @@ def kubeconfig(c: Context, name: str | None = None) -> None:
 
 
 @task(
-    klass=TaskWithOptionalWords,
+    klass=OptionalArgument,
     auto_shortflags=False,
     positional=["name"],
     help={

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from datetime import datetime
 from typing import Any, TypeVar
@@ -12,7 +11,8 @@ from allup.errors import AllupError, Differences
 from allup.model.extras import ListChildren, RunCommand, RunTrials
 from allup.report.tables import table
 from allup.run.seeing import Sight
-from tasks.looking import SCHEMA, kinds_of
+from tasks.looking import kinds_of
+from tasks.output import SCHEMA, say, say_json, tell
 from tasks.preparing import Prepared, names, prepare
 from tasks.questions import confirm
 from tasks.verb import Call
@@ -22,7 +22,7 @@ Task = TypeVar("Task", ListChildren, RunCommand, RunTrials)
 
 def children(call: Call) -> None:
     """The children of a component; ``--stop`` ends those that are named."""
-    from allup.run import offspring
+    from allup.daily import offspring
 
     prepared = prepare(call)
     task = _task(prepared, ListChildren)
@@ -35,7 +35,7 @@ def children(call: Call) -> None:
         if call.given.get("json"):
             _json(prepared, task, {"deleted": [str(ref) for ref in gone]})
         else:
-            _say("\n".join(f"deleted {ref}" for ref in gone) or "Nothing was left to delete.")
+            say("\n".join(f"deleted {ref}" for ref in gone) or "Nothing was left to delete.")
         return
     now = session.clock.now()
     found = offspring.listed(session, platform, task)
@@ -52,12 +52,12 @@ def children(call: Call) -> None:
         keys = [header.lower() for header in headers]
         _json(prepared, task, {"items": [dict(zip(keys, row, strict=True)) for row in rows]})
     else:
-        _say(table(headers, rows) if rows else f"No {task.noun} is there.")
+        say(table(headers, rows) if rows else f"No {task.noun} is there.")
 
 
 def command(call: Call) -> None:
     """A command in a pod, and what its output means."""
-    from allup.run.trying import Trying
+    from allup.daily.trying import Trying
 
     prepared = prepare(call)
     task = _task(prepared, RunCommand)
@@ -83,16 +83,16 @@ def command(call: Call) -> None:
         )
     else:
         if task.read is None and said:
-            _say(mask(said))
+            say(mask(said))
         if facts:
-            _say(table((), facts))
-        _say(mask(reading.sentence))
+            say(table((), facts))
+        say(mask(reading.sentence))
     _refuse(prepared, task, reading.good, mask(reading.sentence))
 
 
 def trials(call: Call) -> None:
     """Trials, one after the other, a table of them, and the verdict."""
-    from allup.run.trying import Trying
+    from allup.daily.trying import Trying
     from allup.trials import TrialResult, verdict
 
     prepared = prepare(call)
@@ -100,10 +100,11 @@ def trials(call: Call) -> None:
     mask = prepared.redactor.mask
     trying = Trying(prepared.session, prepared.platform, _sight(prepared))
 
-    def tell(result: TrialResult) -> None:
-        sys.stderr.write(f"{result.state:8} {result.trial.name}\n")
+    def heard(result: TrialResult) -> None:
+        if sys.stderr.isatty():
+            tell(f"{result.state:8} {result.trial.name}")
 
-    results = trying.trials(task, tell if sys.stderr.isatty() else lambda result: None)
+    results = trying.trials(task, heard)
     judged = verdict(task, results)
     if call.given.get("json"):
         entries = [
@@ -121,11 +122,11 @@ def trials(call: Call) -> None:
         rows = [
             (r.trial.name, str(r.state), "yes" if r.trial.needed else "no", mask(r.said)) for r in results
         ]
-        _say(table(("TRIAL", "RESULT", "NEEDED", ""), rows))
+        say(table(("TRIAL", "RESULT", "NEEDED", ""), rows))
         for r in results:
             if r.meaning:
-                _say(mask(f"{r.trial.name}: {r.meaning}"))
-        _say(mask(judged.sentence))
+                say(mask(f"{r.trial.name}: {r.meaning}"))
+        say(mask(judged.sentence))
     _refuse(prepared, task, judged.good is True, mask(judged.sentence))
 
 
@@ -155,10 +156,4 @@ def _sight(prepared: Prepared) -> Sight:
 
 
 def _json(prepared: Prepared, task: ListChildren | RunCommand | RunTrials, what: dict[str, Any]) -> None:
-    head = {"schema": SCHEMA, "type": task.name, "instance": prepared.platform.instance}
-    _say(json.dumps({**head, **what}, default=str, ensure_ascii=False))
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    say_json({"schema": SCHEMA, "type": task.name, "instance": prepared.platform.instance, **what})

@@ -28,6 +28,7 @@ FIXED = _flags(
     Flag("check", "switch", "leave with exit code 5 when something would change or is not right"),
     Flag("json", "switch", "results as JSON on standard output, people's text on standard error"),
     Flag("junit", "text", "also write a JUnit report to this file"),
+    Flag("bundle", "text", "a folder for the evidence (objects, events, logs) when it does not end well"),
     Flag("timeout", "text", "seconds for the whole run (up 900, down 600)"),
     Flag("jobs", "text", "how many requests at a time (default 16)"),
     Flag("yes", "switch", "do not ask"),
@@ -52,12 +53,25 @@ FIXED = _flags(
     Flag("out", "text", "a folder to write to, a file an object"),
     Flag("mermaid", "switch", "as a mermaid diagram"),
     Flag("reveal", "text", "print the value of this key, to standard output alone"),
-    Flag("stop", "many", "end the ones of these names"),
+    Flag("image", "text", "the image of the debugging container"),
+    Flag("background", "switch", "go on in the background, until it is stopped"),
+    Flag("list", "switch", "list what goes on in the background"),
+    Flag("forward", "switch", "then open the platform's URLs on this machine, in the background"),
+    Flag("stop", "many", "end the ones of these names, or all"),
     Flag("watch", "switch", "go on showing, until Ctrl-C"),
+    Flag("kind", "text", "only objects of this kind"),
+    Flag("raw", "switch", "texts as they are, without quotes"),
 )
 
+POSITIONAL = {
+    "component": "one of the platform's components",
+    "name": "the name of a Secret",
+    "expression": "a jq expression",
+    "replicas": "how many pods",
+}
+
 WHERE = ("context", "kubeconfig", "instance", "namespace", "debug")
-RUN = ("json", "junit", "timeout", "jobs", "lock_timeout")
+RUN = ("json", "junit", "bundle", "timeout", "jobs", "lock_timeout")
 UP = (
     "dry_run",
     "skip",

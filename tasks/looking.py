@@ -1,11 +1,9 @@
-"""Verbs that look: plan, diff, render, status, why, logs, settings, graph, secrets, history."""
+"""Verbs that look: plan, diff, render, status, why, settings, graph, secrets, history."""
 
 from __future__ import annotations
 
-import json
 import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +13,14 @@ from allup.loading import dependencies
 from allup.refs import GroupKind, ObjectRef
 from allup.report.tables import table
 from allup.run.options import RunOptions
-from tasks.preparing import Prepared, names, prepare, seconds
+from tasks.output import SCHEMA, as_json, ref_json, say, say_json
+from tasks.preparing import Prepared, names, prepare
 from tasks.verb import Call
 
 if TYPE_CHECKING:
     from allup.manifests import Desired
     from allup.run.planning import Plan
     from allup.run.seeing import Sight
-
-SCHEMA = 1
 
 
 def plan(call: Call) -> None:
@@ -46,7 +43,7 @@ def show_plan(prepared: Prepared, options: RunOptions, *, fields: bool = False) 
     made = make_plan(prepared.session, loaded, options, prepared.given)
     prepared.session.stop.set()
     if prepared.call.given.get("json"):
-        _say_json(_plan_json(made))
+        say_json(_plan_json(made))
     else:
         _say_plan(prepared, made, fields)
     if prepared.call.given.get("check") and made.changes:
@@ -64,24 +61,24 @@ def _say_plan(prepared: Prepared, made: Plan, fields: bool) -> None:
     shown = [e for e in made.entries if e.action != "unchanged"]
     if fields:
         for entry in shown:
-            _say(mask(f"{entry.action} {entry.ref}" + (f" ({entry.note})" if entry.note else "")))
+            say(mask(f"{entry.action} {entry.ref}" + (f" ({entry.note})" if entry.note else "")))
             for line in render(entry.differences):
-                _say(mask(f"  {line}"))
+                say(mask(f"  {line}"))
     elif shown:
         rows = [(e.action, e.component, str(e.ref), mask(_note(e.note, len(e.differences)))) for e in shown]
-        _say(table(("ACTION", "COMPONENT", "OBJECT", "NOTE"), rows))
+        say(table(("ACTION", "COMPONENT", "OBJECT", "NOTE"), rows))
     for change in made.settings:
-        _say(f"setting {change.name}: {change.before} → {change.after} (last up: {change.before_origin})")
+        say(f"setting {change.name}: {change.before} → {change.after} (last up: {change.before_origin})")
     for warning in made.warnings:
-        _say(f"warning: {mask(warning)}")
+        say(f"warning: {mask(warning)}")
     counts = {
         a: sum(e.action == a for e in made.entries) for a in dict.fromkeys(e.action for e in made.entries)
     }
     if made.changes:
         what = ", ".join(f"{n} {_BECOMES[action]}" for action, n in counts.items())
-        _say(f"{made.instance}: {what}. Nothing was touched.")
+        say(f"{made.instance}: {what}. Nothing was touched.")
     else:
-        _say(f"{made.instance}: nothing would change ({counts.get('unchanged', 0)} objects unchanged).")
+        say(f"{made.instance}: nothing would change ({counts.get('unchanged', 0)} objects unchanged).")
 
 
 _BECOMES = {
@@ -107,7 +104,7 @@ def _plan_json(made: Plan) -> dict[str, Any]:
         "entries": [
             {
                 "component": e.component,
-                "object": _ref_json(e.ref),
+                "object": ref_json(e.ref),
                 "action": e.action,
                 "note": e.note,
                 "differences": [
@@ -141,13 +138,13 @@ def render(call: Call) -> None:
         file = f"{name}.{desired.ref.kind.lower()}.{desired.ref.name}.yaml"
         texts.append((file, f"# {desired.source}\n{text}"))
     if not out:
-        _say("---\n".join(text for _, text in texts).rstrip("\n"))
+        say("---\n".join(text for _, text in texts).rstrip("\n"))
         return
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     for file, text in texts:
         (folder / file).write_text(text, encoding="utf-8")
-    _say(f"{len(texts)} manifests are in {folder}.")
+    say(f"{len(texts)} manifests are in {folder}.")
 
 
 def _offline(prepared: Prepared) -> Iterator[tuple[str, Desired]]:
@@ -189,64 +186,65 @@ def _plain(value: Any) -> Any:
 
 
 def status(call: Call) -> None:
-    """A table of the components."""
+    """A table of the components; with ``--watch`` again whenever it has changed."""
     prepared = prepare(call)
-    while True:
-        sight = _look(prepared)
-        _status_once(prepared, sight)
-        if not call.given.get("watch") or prepared.session.stop.wait(2.0):
-            return
-        if sys.stdout.isatty():
-            sys.stdout.write("\x1b[H\x1b[2J")
+    sight = look(prepared)
+    if call.given.get("watch"):
+        from tasks.watching import watch
 
-
-def _status_once(prepared: Prepared, sight: Sight) -> None:
-    wanted = _component(prepared)
+        watch(prepared, sight, lambda: _status_text(prepared, sight))
+        return
+    say(_status_text(prepared, sight))
+    wanted = component_flag(prepared)
     states = [s for s in sight.components() if wanted in ("", s.name)]
-    mask = prepared.redactor.mask
-    if prepared.call.given.get("json"):
-        _say_json(
-            {
-                "schema": SCHEMA,
-                "type": "status",
-                "instance": prepared.platform.instance,
-                "components": [
-                    {
-                        "name": s.name,
-                        "state": s.state,
-                        "message": mask(s.message),
-                        "pods": list(s.pods),
-                        "objects": [
-                            {"object": _ref_json(ref), "state": str(r.state), "message": mask(r.message)}
-                            for ref, r in s.objects
-                        ],
-                    }
-                    for s in states
-                ],
-            }
-        )
-    else:
-        rows = [(s.name, s.state, len(s.pods), s.created, mask(s.message)) for s in states]
-        _say(table(("COMPONENT", "STATE", "PODS", "CREATED", ""), rows))
     wrong = [s for s in states if s.state not in ("ready", "disabled")]
-    if prepared.call.given.get("check") and wrong:
+    if call.given.get("check") and wrong:
         raise Differences(
             prepared.platform.instance,
             f"{len(wrong)} of {len(states)} components are not ready",
-            next_step=f"inv {prepared.call.platform.collection}.why tells why",
+            next_step=f"inv {call.platform.collection}.why tells why",
         )
+
+
+def _status_text(prepared: Prepared, sight: Sight) -> str:
+    wanted = component_flag(prepared)
+    states = [s for s in sight.components() if wanted in ("", s.name)]
+    mask = prepared.redactor.mask
+    if not prepared.call.given.get("json"):
+        rows = [(s.name, s.state, len(s.pods), s.created, mask(s.message)) for s in states]
+        return table(("COMPONENT", "STATE", "PODS", "CREATED", ""), rows)
+    return as_json(
+        {
+            "schema": SCHEMA,
+            "type": "status",
+            "instance": prepared.platform.instance,
+            "components": [
+                {
+                    "name": s.name,
+                    "state": s.state,
+                    "message": mask(s.message),
+                    "pods": list(s.pods),
+                    "objects": [
+                        {"object": ref_json(ref), "state": str(r.state), "message": mask(r.message)}
+                        for ref, r in s.objects
+                    ],
+                }
+                for s in states
+            ],
+        }
+    )
 
 
 def why(call: Call) -> None:
     """Why what is not right is not right."""
     prepared = prepare(call)
-    sight = _look(prepared)
-    wanted = _component(prepared)
+    sight = look(prepared)
+    wanted = component_flag(prepared)
     found = sight.findings(wanted)
     down = [s.name for s in sight.components() if s.state == "down" and wanted in ("", s.name)]
     mask = prepared.redactor.mask
     if call.given.get("json"):
-        _say_json(
+        say_json(
             {
                 "schema": SCHEMA,
                 "type": "why",
@@ -255,7 +253,7 @@ def why(call: Call) -> None:
                 "findings": [
                     {
                         "component": component,
-                        "object": _ref_json(f.ref),
+                        "object": ref_json(f.ref),
                         "cause": f.cause,
                         "message": mask(f.message),
                         "hopeless": f.hopeless,
@@ -269,84 +267,14 @@ def why(call: Call) -> None:
         )
         return
     for component, f in found:
-        _say(mask(f"{component}: {f.ref}: {f.message}"))
+        say(mask(f"{component}: {f.ref}: {f.message}"))
         for line in (f.last_event, *f.log_lines, f.next_step):
             if line:
-                _say(mask(f"    {line}"))
+                say(mask(f"    {line}"))
     if down:
-        _say(f"Not up: {', '.join(down)}.")
+        say(f"Not up: {', '.join(down)}.")
     if not found and not down:
-        _say(f"{wanted or prepared.platform.instance}: everything is as it should be.")
-
-
-def logs(call: Call) -> None:
-    """The logs of a component's pods, a prefix per pod when there are several."""
-    from allup.cluster import streams
-    from allup.cluster.store import component_of
-
-    prepared = prepare(call)
-    given = call.given
-    sight = _look(prepared)
-    component = given.get("component") or ""
-    if not given.get("pod"):
-        _known_component(prepared, sight, component)
-    pods = [
-        (ref, obj)
-        for ref, obj in sight.watches.store.all()
-        if ref.kind == "Pod" and (given.get("pod") in (None, ref.name))
-        if given.get("pod") or component_of(obj) == component
-    ]
-    if not pods:
-        raise AllupError(
-            given.get("pod") or component, "has no pod", next_step=f"inv {call.platform.collection}.status"
-        )
-    since = given.get("since")
-    arguments: dict[str, Any] = {
-        "tail": int(seconds("--tail", given.get("tail"), 100)),
-        "since_seconds": int(seconds("--since", since, 1)) if since else None,
-    }
-    api, mask = prepared.session.api, prepared.redactor.mask
-    several = len(pods) > 1 or any(len(_containers(o, given)) > 1 for _, o in pods)
-    followers = []
-    for ref, obj in pods:
-        for container in _containers(obj, given):
-            prefix = f"{ref.name} {container} | " if several else ""
-            if given.get("follow"):
-                lines = streams.follow(api, ref.namespace, ref.name, container=container, **arguments)
-                follower = threading.Thread(target=_pump, args=(lines, prefix, mask), daemon=True)
-                follower.start()
-                followers.append(follower)
-                continue
-            try:
-                text = streams.logs(
-                    api,
-                    ref.namespace,
-                    ref.name,
-                    container=container,
-                    previous=bool(given.get("previous")),
-                    **arguments,
-                )
-            except AllupError as error:
-                raise AllupError(f"logs of {ref}", error.fact) from error
-            for line in text.splitlines():
-                _say(mask(prefix + line))
-    for follower in followers:
-        follower.join()
-
-
-def _containers(obj: Any, given: Any) -> Sequence[str]:
-    found = [c["name"] for c in obj["spec"].get("containers", ())]
-    wanted = given.get("container")
-    if wanted and wanted not in found:
-        raise InputError(
-            f"container {wanted}", f"is not in {obj['metadata']['name']}{did_you_mean(wanted, found)}"
-        )
-    return [wanted] if wanted else found
-
-
-def _pump(lines: Iterator[str], prefix: str, mask: Any) -> None:
-    for line in lines:
-        _say(mask(prefix + line))
+        say(f"{wanted or prepared.platform.instance}: everything is as it should be.")
 
 
 def settings(call: Call) -> None:
@@ -357,7 +285,7 @@ def settings(call: Call) -> None:
     found = prepared.settings
     specs = setting_specs(call.platform.settings)
     if call.given.get("json"):
-        _say_json(
+        say_json(
             {
                 "schema": SCHEMA,
                 "type": "settings",
@@ -377,7 +305,7 @@ def settings(call: Call) -> None:
         (s.name, _shown(getattr(found.values, s.name)), str(found.origins[s.name]), s.env or "", s.help)
         for s in specs
     ]
-    _say(table(("SETTING", "VALUE", "FROM", "VARIABLE", ""), rows))
+    say(table(("SETTING", "VALUE", "FROM", "VARIABLE", ""), rows))
 
 
 def graph(call: Call) -> None:
@@ -386,7 +314,7 @@ def graph(call: Call) -> None:
 
     prepared = prepare(call)
     made = Graph(dependencies(prepared.loaded))
-    _say((made.mermaid() if call.given.get("mermaid") else made.text()).rstrip("\n"))
+    say((made.mermaid() if call.given.get("mermaid") else made.text()).rstrip("\n"))
 
 
 def secrets(call: Call) -> None:
@@ -401,9 +329,15 @@ def secrets(call: Call) -> None:
     declared = {s.name: (c, s) for c in platform.components for s in c.secrets}
     reveal = call.given.get("reveal")
     if reveal:
-        found = session.objects.get(ObjectRef("", "Secret", platform.namespace, name)) if name else None
+        if not name:
+            raise InputError(
+                "--reveal",
+                f"{reveal!r} is a key of which Secret?",
+                next_step=f"Name one: inv {call.platform.collection}.secrets NAME --reveal {reveal}",
+            )
+        found = session.objects.get(ObjectRef("", "Secret", platform.namespace, name))
         if found is None:
-            raise AllupError(f"Secret {name or '?'}", f"is not there{did_you_mean(name, declared)}")
+            raise InputError(f"Secret {name}", f"is not there{did_you_mean(name, declared)}")
         data = found.get("data") or {}
         if reveal not in data:
             raise InputError(f"Secret {name}", f"has no key {reveal!r}{did_you_mean(reveal, data)}")
@@ -436,37 +370,40 @@ def secrets(call: Call) -> None:
         entries = [
             dict(zip(("name", "key", "component", "origin", "created"), row, strict=True)) for row in rows
         ]
-        _say_json({"schema": SCHEMA, "type": "secrets", "secrets": entries})
+        say_json({"schema": SCHEMA, "type": "secrets", "secrets": entries})
         return
-    _say(table(("SECRET", "KEY", "COMPONENT", "ORIGIN", "CREATED"), rows))
+    say(table(("SECRET", "KEY", "COMPONENT", "ORIGIN", "CREATED"), rows))
 
 
 def history(call: Call) -> None:
     """The last runs."""
     prepared = prepare(call)
-    sight = _look(prepared)
+    sight = look(prepared)
     runs = sight.inventory.runs if sight.inventory else ()
     if call.given.get("json"):
-        _say_json({"schema": SCHEMA, "type": "history", "runs": [vars(r) for r in runs]})
+        say_json({"schema": SCHEMA, "type": "history", "runs": [vars(r) for r in runs]})
         return
     rows = [(r.started, r.verb, r.outcome, f"{r.seconds:.1f} s") for r in runs]
-    _say(table(("STARTED", "VERB", "OUTCOME", "TOOK"), rows) if rows else "No run is remembered.")
+    say(table(("STARTED", "VERB", "OUTCOME", "TOOK"), rows) if rows else "No run is remembered.")
 
 
-def _look(prepared: Prepared) -> Sight:
+def look(prepared: Prepared) -> Sight:
+    """One look at the instance."""
     from allup.run.seeing import Sight
 
     return Sight(prepared.session, prepared.platform, kinds_of(prepared))
 
 
-def _component(prepared: Prepared) -> str:
+def component_flag(prepared: Prepared) -> str:
+    """What ``--component`` names, ``""`` without it; raises InputError for no component."""
     wanted = prepared.call.given.get("component") or ""
     if wanted:
         prepared.platform.component(wanted)
     return str(wanted)
 
 
-def _known_component(prepared: Prepared, sight: Sight, name: str) -> None:
+def known_component(prepared: Prepared, sight: Sight, name: str) -> None:
+    """Raises InputError, with a suggestion, for what is no component in the code nor in the cluster."""
     known = sight.graph().order()
     if name not in known:
         raise InputError(
@@ -474,10 +411,6 @@ def _known_component(prepared: Prepared, sight: Sight, name: str) -> None:
             f"is not part of {prepared.platform.name}{did_you_mean(name, known)}",
             next_step=f"Its components are {', '.join(known)}",
         )
-
-
-def _ref_json(ref: ObjectRef) -> dict[str, str]:
-    return {"group": ref.group, "kind": ref.kind, "namespace": ref.namespace, "name": ref.name}
 
 
 def _json_value(value: Any) -> Any:
@@ -488,12 +421,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else str(value)
-
-
-def _say_json(value: dict[str, Any]) -> None:
-    _say(json.dumps(value, default=str, ensure_ascii=False))
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from allup import Platform, PlatformSettings
@@ -11,12 +11,16 @@ from allup import Platform, PlatformSettings
 
 @dataclass(frozen=True)
 class PlatformFolder:
-    """One folder under ``k8s/`` with its ``platform.py`` loaded."""
+    """One folder under ``k8s/`` with its ``platform.py`` loaded.
+
+    *aliases* are further names of verbs, from its ``ALIASES``: ``{"all-up": ["start"]}``.
+    """
 
     collection: str
     folder: Path
     settings: type[PlatformSettings]
     build: Callable[[PlatformSettings], Platform]
+    aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def with_defaults(self) -> Platform:
         """The platform as it is without any setting."""

@@ -8,17 +8,17 @@ from typing import Any
 
 from invoke.context import Context
 from invoke.parser.argument import Argument
-from invoke.tasks import Task
 
 from allup.model.settings import SettingSpec, setting_specs
 from tasks.edge import edge
-from tasks.flags import FIXED, Flag
-from tasks.optional_words import word_follows
+from tasks.flags import FIXED, POSITIONAL, Flag
+from tasks.optional import OptionalArgument
 from tasks.platform_folder import PlatformFolder
 from tasks.verb import Call, Verb
+from tasks.words import words_after
 
 
-class PlatformTask(Task[Any]):
+class PlatformTask(OptionalArgument):
     """One verb of one platform.
 
     Invoke builds the arguments of every task for ``--list``, which is most of its time; so a task shows its
@@ -41,14 +41,22 @@ class PlatformTask(Task[Any]):
         """The flags, when anybody could see them."""
         if not self._asked_for():
             return []
-        arguments = [_positional(name, "one of the platform's components") for name in self._verb.positional]
+        arguments = [_positional(name, None) for name in self._verb.positional]
+        arguments += [_positional(name, None if self.given else "") for name in self._verb.optional]
+        arguments += [_word(number) for number in range(1, self._words() + 1)]
         arguments += [_fixed(FIXED[name]) for name in self._verb.flags]
         if self._verb.settings:
             for spec in setting_specs(self._platform.settings):
                 arguments += _setting(spec)
-        if self._verb.optional and word_follows(self._called(), arguments, sys.argv):
-            arguments += [_positional(name, "which one") for name in self._verb.optional]
         return arguments
+
+    def _words(self) -> int:
+        """How many words there are: Invoke knows no optional positional, so there are as many as given."""
+        if not self._verb.words:
+            return 0
+        names = [f"{self._platform.collection}.{n}" for n in (self._verb.name, *self._verb.aliases)]
+        with_value = [f"--{n.replace('_', '-')}" for n in self._verb.flags if FIXED[n].kind != "switch"]
+        return min(len(words_after(names, with_value, sys.argv)), self._verb.words)
 
     def _asked_for(self) -> bool:
         return any(name in sys.argv for name in self._called())
@@ -58,8 +66,13 @@ class PlatformTask(Task[Any]):
         return frozenset(f"{self._platform.collection}.{name}" for name in names)
 
 
-def _positional(name: str, help: str) -> Argument:
-    return Argument(name=name, positional=True, help=help)
+def _positional(name: str, default: str | None) -> Argument:
+    shown = POSITIONAL.get(name, "which one")
+    return Argument(name=name, positional=True, default=default, help=shown)
+
+
+def _word(number: int) -> Argument:
+    return Argument(name=f"word-{number}", attr_name=f"word_{number}", positional=True)
 
 
 def _fixed(flag: Flag) -> Argument:
@@ -82,11 +95,16 @@ def _setting(spec: SettingSpec) -> Iterable[Argument]:
 
 
 def _help(spec: SettingSpec) -> str:
-    kind = {bool: "", int: "whole number", float: "number", str: ""}.get(spec.kind, "quantity such as 512Mi")
+    """What a setting is, its type, default and variable."""
+    kind = {bool: "", int: "a whole number", float: "a number", str: ""}.get(
+        spec.kind, "a quantity such as 512Mi"
+    )
     facts = [kind] if kind else []
     if spec.choices:
         facts.append("one of " + ", ".join(spec.choices))
-    facts.append(f"default {spec.default!s}" if spec.default not in (None, "") else "default: none")
+    if "default:" not in spec.help:
+        default = str(spec.default).lower() if spec.kind is bool else str(spec.default)
+        facts.append(f"default: {default if spec.default not in (None, '') else 'none'}")
     if spec.env:
-        facts.append(f"variable {spec.env}")
-    return f"{spec.help} ({'; '.join(facts)})"
+        facts.append(f"variable: {spec.env}")
+    return f"{spec.help} ({'; '.join(facts)})" if facts else spec.help

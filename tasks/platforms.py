@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from invoke.collection import Collection
 
 from allup import AllupError, InputError
+from allup.errors import did_you_mean
 from tasks import daily_objects, daily_streams, extra
 from tasks.checkout import CHECKOUT
 from tasks.platform_folder import PlatformFolder
@@ -22,14 +25,31 @@ FOLDER = CHECKOUT / "k8s"
 def collections(argv: Sequence[str]) -> Iterator[Collection]:
     """A collection per platform. One that cannot be loaded is named on standard error and left out, unless
     it is the one that is asked for: then InputError's paragraph ends the program with exit code 2."""
+    taken = {"cluster": "tasks/cluster.py"}
     for folder in sorted(FOLDER.iterdir()) if FOLDER.is_dir() else ():
-        if (folder / "platform.py").is_file():
-            try:
-                yield _collection(load(folder))
-            except InputError as error:
-                if any(word.partition(".")[0] in (folder.name, "k8s") for word in argv[1:]):
-                    sys.exit(_say(str(error), error.exit_code))
-                _say(f"{error} (Its tasks are left out.)", 0)
+        if not (folder / "platform.py").is_file():
+            continue
+        try:
+            platform = load(folder)
+            other = taken.setdefault(platform.collection, f"k8s/{folder.name}/platform.py")
+            if other != f"k8s/{folder.name}/platform.py":
+                raise InputError(
+                    f"k8s/{folder.name}/platform.py",
+                    f"its tasks cannot be called {platform.collection}: those of {other} are",
+                    next_step="Give it a COLLECTION of its own",
+                )
+            yield _collection(platform)
+        except InputError as error:
+            if any(word.partition(".")[0] == _collection_name(folder) for word in argv[1:]):
+                sys.exit(_say(str(error), error.exit_code))
+            _say(f"{error} Its tasks are left out.", 0)
+
+
+def _collection_name(folder: Path) -> str:
+    """What the tasks of a platform would be called that does not load."""
+    text = (folder / "platform.py").read_text(encoding="utf-8", errors="replace")
+    found = re.search(r"""^COLLECTION\s*=\s*["']([\w-]+)["']""", text, re.MULTILINE)
+    return found[1] if found else folder.name
 
 
 def load(folder: Path) -> PlatformFolder:
@@ -41,10 +61,11 @@ def load(folder: Path) -> PlatformFolder:
             folder=folder,
             settings=module.Settings,
             build=module.platform,
+            aliases=getattr(module, "ALIASES", {}),
         )
     except AllupError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(
             f"k8s/{folder.name}/platform.py{_line_of(error, folder)}",
             f"does not load: {type(error).__name__}: {error}",
@@ -57,15 +78,23 @@ def _collection(platform: PlatformFolder) -> Collection:
         default = platform.with_defaults()
     except AllupError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(
             f"k8s/{platform.folder.name}/platform.py{_line_of(error, platform.folder)}",
             f"platform() fails on its defaults: {type(error).__name__}: {error}",
         ) from error
     collection = Collection(platform.collection)
-    verbs = (platform_verbs, daily_objects.verbs, daily_streams.verbs, extra.verbs, component_verbs)
-    for verb in (one for some in verbs for one in some(default)):
-        collection.add_task(PlatformTask(platform, verb))
+    makers = (platform_verbs, daily_objects.verbs, daily_streams.verbs, extra.verbs, component_verbs)
+    verbs = {verb.name: verb for maker in makers for verb in maker(default)}
+    for name in platform.aliases:
+        if name not in verbs:
+            raise InputError(
+                f"k8s/{platform.folder.name}/platform.py",
+                f"ALIASES has no task {name!r} to name{did_you_mean(name, verbs)}",
+            )
+    for name, verb in verbs.items():
+        aliases = (*verb.aliases, *platform.aliases.get(name, ()))
+        collection.add_task(PlatformTask(platform, replace(verb, aliases=aliases)))
     return collection
 
 

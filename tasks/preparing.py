@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from allup import InputError, Platform
 from allup.loading import LoadedPlatform, load
 from allup.model.settings import setting_specs
 from allup.redaction import Redactor
+from allup.refs import ShortRef
 from allup.run.options import RunOptions
 from allup.run.secretsource import Given
 from allup.settings import ResolvedSettings, SettingsFile, check_known, resolve
@@ -27,10 +29,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything that follows from a call's flags, the environment and the settings files."""
+    """Everything that follows from a call's flags, the environment and the settings files.
+
+    *last_up* are the settings of the last up with their origins, when those count instead.
+    """
 
     call: Call
     redactor: Redactor
+    last_up: Mapping[str, tuple[Any, str]] | None = None
 
     @property
     def name(self) -> str:
@@ -57,6 +63,8 @@ class Prepared:
         )
         instance = self.call.given.get("instance") or self.name
         namespace = self.call.given.get("namespace") or instance
+        for flag, name in (("--instance", instance), ("--namespace", namespace)):
+            _valid_name(flag, name)
         return replace(found, values=replace(found.values, instance=instance, namespace=namespace))
 
     @cached_property
@@ -91,9 +99,27 @@ class Prepared:
         """A session with it."""
         return where.open_target(self.target, self.redactor)
 
+    def as_last_up(self) -> Prepared:
+        """The same with the settings of the last up, where one is remembered: what is there was made so."""
+        from allup.cluster import inventory as inventories
+
+        instance = self.call.given.get("instance") or self.name
+        namespace = self.call.given.get("namespace") or instance
+        empty = inventories.Inventory(self.name, instance, namespace)
+        known = inventories.read(self.session.objects, empty)
+        if known is None or not known.settings:
+            return self
+        remembered = {name: "" if value is None else value for name, (value, _) in known.settings.items()}
+        call = replace(self.call, given={**self.call.given, **remembered})
+        again = Prepared(call, self.redactor, known.settings)
+        again.__dict__["session"] = self.session  # what a cached property would keep
+        return again
+
     @property
     def given(self) -> Given:
         """The environment and files for secrets, and the settings to be remembered."""
+        if self.last_up is not None:
+            return Given(os.environ, read_file, self.last_up)
         remembered: dict[str, tuple[Any, str]] = {
             spec.name: (
                 _plain(getattr(self.settings.values, spec.name)),
@@ -112,14 +138,15 @@ class Prepared:
             skip=names(given.get("skip")),
             no_deps=bool(given.get("no_deps")),
             timeout=seconds("--timeout", given.get("timeout"), default_timeout),
-            jobs=int(seconds("--jobs", given.get("jobs"), 16)),
+            jobs=whole_number("--jobs", given.get("jobs"), 16),
             force_conflicts=bool(given.get("force_conflicts")),
-            adopt=names(given.get("adopt")),
+            adopt=tuple(str(ShortRef.parse(ref)) for ref in names(given.get("adopt"))),
             prune=not given.get("no_prune"),
             wait=not given.get("no_wait"),
             lock_timeout=seconds("--lock-timeout", given.get("lock_timeout"), 30),
             cascade=bool(given.get("cascade")),
             purge=bool(given.get("purge")),
+            bundle=Path(given["bundle"]) if given.get("bundle") else None,
         )
 
 
@@ -161,6 +188,26 @@ def seconds(flag: str, raw: Any, default: float) -> float:
     if not 0 < number < float("inf"):
         raise InputError(flag, f"{raw!r} is not a number above zero")
     return number
+
+
+def whole_number(flag: str, raw: Any, default: int) -> int:
+    """A whole number above zero; raises InputError."""
+    if raw is None:
+        return default
+    text = str(raw).strip()
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise InputError(flag, f"{raw!r} is not a whole number above zero")
+    return int(text)
+
+
+def _valid_name(flag: str, name: str) -> None:
+    """It becomes the name of a namespace, a label and part of other names (RFC 1123 label)."""
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name):
+        raise InputError(
+            flag,
+            f"{name!r} cannot be the name of a namespace",
+            next_step="Lower-case letters, digits and '-', at most 63, a letter or digit first and last",
+        )
 
 
 def _plain(value: Any) -> Any:

@@ -24,14 +24,18 @@ def up(call: Call) -> None:
 
     prepared = prepare(call)
     options = prepared.options(UP_TIMEOUT)
-    if call.given.get("dry_run"):
+    if call.given.get("dry_run") or call.context.config.run.dry:
         show_plan(prepared, options)
         return
     loaded = prepared.loaded
     session = prepared.session
-    with _report(prepared) as report:
+    with reporting(prepared) as report:
         finished = Up(session, loaded, options, report, prepared.given).run()
-    _leave(finished)
+    leave(finished)
+    if call.given.get("forward"):
+        from tasks.forwarding import open_urls
+
+        open_urls(prepared)
 
 
 def down(call: Call) -> None:
@@ -42,13 +46,14 @@ def down(call: Call) -> None:
 
     prepared = prepare(call)
     options = prepared.options(DOWN_TIMEOUT)
+    kinds = kinds_of(prepared)
     session = prepared.session
     if options.purge and not session.sandbox:
         what = call.verb.component or prepared.platform.instance
         confirm(f"Purge {what} on {session.context}: its data is lost.", call.given.get("yes"))
-    with _report(prepared) as report:
-        finished = Down(session, prepared.platform, kinds_of(prepared), options, report).run()
-    _leave(finished)
+    with reporting(prepared) as report:
+        finished = Down(session, prepared.platform, kinds, options, report).run()
+    leave(finished)
 
 
 def wait(call: Call) -> None:
@@ -58,12 +63,15 @@ def wait(call: Call) -> None:
     prepared = prepare(call)
     options = prepared.options(UP_TIMEOUT)
     component = call.given.get("component")
-    with _report(prepared) as report:
+    if component:
+        prepared.platform.component(component)
+    with reporting(prepared) as report:
         finished = Await(prepared.session, prepared.platform, component or "", options, report).run()
-    _leave(finished)
+    leave(finished)
 
 
-def _report(prepared: Prepared) -> AbstractContextManager[Reporter]:
+def reporting(prepared: Prepared) -> AbstractContextManager[Reporter]:
+    """The reports of a run, as its flags say."""
     given = prepared.call.given
     clock = prepared.session.clock
     junit = given.get("junit")
@@ -79,7 +87,7 @@ def _report(prepared: Prepared) -> AbstractContextManager[Reporter]:
     )
 
 
-def _leave(finished: RunFinished) -> None:
+def leave(finished: RunFinished) -> None:
     """The exit code of a run; the report has said the rest."""
     code = {"done": 0, "failed": 1, "stuck": 4}.get(finished.outcome, 1)
     if code:

@@ -17,7 +17,7 @@ def platform_verbs(platform: Platform) -> Iterator[Verb]:
         "Waits for readiness and health checks; a second run changes nothing and says so.",
         "P.all-up --timeout 600",
         "running:up",
-        (*WHERE, *RUN, *UP, "only", "no_prune"),
+        (*WHERE, *RUN, *UP, "only", "no_prune", "forward"),
         settings=True,
     )
     yield Verb(
@@ -74,14 +74,6 @@ def platform_verbs(platform: Platform) -> Iterator[Verb]:
         (*WHERE, "json", "component"),
     )
     yield Verb(
-        "logs",
-        "Print the logs of a component's pods.",
-        f"P.logs {platform.components[-1].name if platform.components else 'COMPONENT'} --tail 50",
-        "looking:logs",
-        (*WHERE, "pod", "container", "tail", "since", "previous", "follow"),
-        positional=("component",),
-    )
-    yield Verb(
         "settings",
         "Show the settings, their values and where each comes from.",
         "P.settings",
@@ -99,7 +91,7 @@ def platform_verbs(platform: Platform) -> Iterator[Verb]:
     yield Verb(
         "secrets",
         "List the Secrets: names, keys, origins, ages; never values. --reveal KEY prints one value.",
-        "P.secrets ldap --reveal admin-password",
+        _reveal_example(platform),
         "looking:secrets",
         (*WHERE, "json", "reveal"),
         optional=("name",),
@@ -113,6 +105,11 @@ def platform_verbs(platform: Platform) -> Iterator[Verb]:
     )
 
 
+def _reveal_example(platform: Platform) -> str:
+    secret = next((secret for c in platform.components for secret in c.secrets), None)
+    return f"P.secrets {secret.name} --reveal {next(iter(secret.keys))}" if secret else "P.secrets"
+
+
 def component_verbs(platform: Platform) -> Iterator[Verb]:
     """An up and a down per component."""
     for component in platform.components:
@@ -121,7 +118,7 @@ def component_verbs(platform: Platform) -> Iterator[Verb]:
 
 
 def _up(component: Component) -> Verb:
-    what = component.help or f"Bring {component.name} up."
+    what = f"Bring {component.name} up{': ' + component.help.rstrip('.') if component.help else ''}."
     needs = (
         f"\n\nWith what it needs ({', '.join(component.after)}), unless --no-deps." if component.after else ""
     )

@@ -86,12 +86,13 @@ class Discovery:
                 if found.kind == kind
             )
 
-    def every(self) -> tuple[Resource, ...]:
-        """The preferred resource of every kind."""
+    def listable(self) -> tuple[Resource, ...]:
+        """Every kind that can be listed, in the version the server prefers."""
         with self._lock:
             if self._resources is None:
                 self._resources = self._read()
-            return tuple(next(iter(versions.values())) for versions in self._resources.values())
+            preferred = [next(iter(versions.values())) for versions in self._resources.values()]
+        return tuple(resource for resource in preferred if "list" in resource.verbs)
 
     def need(self, api_version: str, kind: str) -> Resource:
         """Like ``find``, asking the server again before giving up; raises NotFound."""

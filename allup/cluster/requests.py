@@ -88,17 +88,29 @@ class Api:
         """True when the context acts as somebody else."""
         return any(name.startswith("Impersonate-") for name in self._headers)
 
-    def text(
-        self,
-        path: str,
-        query: Query = (),
-        *,
-        timeout: float = READ_TIMEOUT,
-        headers: Mapping[str, str] | None = None,
-    ) -> str:
-        """The text of a GET: logs, a proxied page."""
-        answer = self._send("GET", path, query, None, "", "*/*", timeout, headers)[1]
+    def text(self, path: str, query: Query = (), *, timeout: float = READ_TIMEOUT) -> str:
+        """The text of a GET: a log."""
+        answer = self._send("GET", path, query, None, "", "*/*", timeout)[1]
         return answer.decode("utf-8", "replace")
+
+    def fetch(
+        self, path: str, *, timeout: float, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, str]:
+        """Status and text of one GET whose answer is somebody else's: any status, redirections not
+        followed, nothing repeated. Raises ClusterError when there is no answer."""
+        self.requests += 1
+        try:
+            response = self._pool.request(
+                "GET",
+                self.url(path),
+                headers={**(headers or {}), **self.headers(), "Accept": "*/*"},
+                retries=False,
+                redirect=False,
+                timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, timeout), read=timeout),
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise self._unreachable(error) from error
+        return response.status, response.data.decode("utf-8", "replace")
 
     def request(
         self,
@@ -133,13 +145,12 @@ class Api:
         content_type: str,
         accept: str,
         timeout: float,
-        more_headers: Mapping[str, str] | None = None,
     ) -> tuple[int, bytes]:
         repeatable = method in ("GET", "DELETE") or content_type == APPLY
         give_up = time.monotonic() + self.patience
         delay = _BACKOFF_START
         while True:
-            headers = {**(more_headers or {}), **self.headers(), "Accept": accept}
+            headers = {**self.headers(), "Accept": accept}
             if data is not None:
                 headers["Content-Type"] = content_type
             retry_after = 0.0

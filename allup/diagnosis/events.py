@@ -30,14 +30,19 @@ def seen(event: Mapping[str, Any]) -> datetime | None:
     return next((found for found in map(moment, stamps) if found), None)
 
 
+def times(event: Mapping[str, Any]) -> int:
+    """How often it happened."""
+    return max(
+        1, count(section(event, "series"), "count"), count(event, "count"), count(event, "deprecatedCount")
+    )
+
+
 def one_line(event: Mapping[str, Any], now: datetime) -> str:
     """``FailedScheduling: 0/2 nodes are available … (3×, 12 s ago)``."""
     words = shorten(text(event, "message") or text(event, "note"), 240)
-    times = max(
-        1, count(section(event, "series"), "count"), count(event, "count"), count(event, "deprecatedCount")
-    )
+    often = times(event)
     last = seen(event)
-    notes = [f"{times}×"] if times > 1 else []
+    notes = [f"{often}×"] if often > 1 else []
     notes += [f"{elapsed((now - last).total_seconds())} ago"] if last else []
     return f"{text(event, 'reason')}: {words}" + (f" ({', '.join(notes)})" if notes else "")
 

@@ -13,6 +13,7 @@ TOOL = "allup"
 
 FIELD_MANAGER = "allup"
 RESTART_FIELD_MANAGER = "allup-restart"
+SCALE_FIELD_MANAGER = "allup-scale"
 
 APPLYSET_PART_OF = "applyset.kubernetes.io/part-of"
 APPLYSET_ID = "applyset.kubernetes.io/id"
@@ -25,6 +26,7 @@ KEEP = "allup/keep"
 EVALUATION = "allup/evaluation"
 RENDERED = "allup/rendered"
 INITIALISED_BY = "allup/initialised-by"
+DEBUG_OF = "allup/debug-of"
 
 
 def standard_labels(platform: str, instance: str, component: str) -> dict[str, str]:

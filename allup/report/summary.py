@@ -114,6 +114,8 @@ def sentence(view: RunView) -> str:
             return _interrupted(view)
         case ("done", "down"):
             words = _down(view)
+        case ("done", "restart" | "scale"):
+            words = _rolled_out(view)
         case ("done", _):
             words = _up(view)
         case _:
@@ -133,6 +135,11 @@ def _up(view: RunView) -> str:
         unchanged = count(view.objects(Action.UNCHANGED), "object") + " unchanged"
         return f"{view.title}: nothing changed. {ready}, {unchanged} in {time} (0 created, 0 changed)."
     return f"{view.title} is up: {ready} in {time} ({counts})."
+
+
+def _rolled_out(view: RunView) -> str:
+    names = some(list(view.components))
+    return f"{view.title}: {names} {view.verb.rstrip('e')}ed and ready in {_time(view)}."
 
 
 def _down(view: RunView) -> str:

@@ -35,6 +35,17 @@ def explain(error: FieldConflict, desired: Desired, live: Mapping[str, Any] | No
     )
 
 
+def scaled_by_us(error: FieldConflict) -> bool:
+    """True when the only other manager is the one that the scale verb writes with."""
+    causes = error.details.get("causes")
+    managers = [
+        found.group(1) if (found := _CONFLICT.search(cause.get("message", ""))) else ""
+        for cause in (causes if isinstance(causes, list) else ())
+        if cause.get("reason") == "FieldManagerConflict"
+    ]
+    return bool(managers) and set(managers) == {labels.SCALE_FIELD_MANAGER}
+
+
 def take_over(objects: Objects, ref: ObjectRef, found: Mapping[str, Any]) -> None:
     """Moves what client-side kubectl manages on the object to us, so that our apply can also remove it."""
     managed = [dict(entry) for entry in found["metadata"].get("managedFields") or ()]

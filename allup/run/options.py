@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,7 +12,8 @@ class RunOptions:
 
     *no_deps*: exactly the components in *only*. *adopt*: objects, as Kind/namespace/name, that exist and
     shall become ours. *cascade*: take dependants down first. *purge*: data too.
-    *grace*: how long a cause that may heal (a crash loop) is given.
+    *bundle*: the folder for the evidence of a run that does not end well. *grace*: how long a
+    cause that may heal (a crash loop) is given.
     """
 
     only: tuple[str, ...] = ()
@@ -27,3 +29,4 @@ class RunOptions:
     lock_timeout: float = 30.0
     cascade: bool = False
     purge: bool = False
+    bundle: Path | None = None

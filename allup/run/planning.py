@@ -11,7 +11,7 @@ from allup.cluster import namespaces
 from allup.cluster.inventory import Inventory
 from allup.cluster.watch import Watches
 from allup.drift import Difference, differences
-from allup.errors import ApiError
+from allup.errors import ApiError, FieldConflict
 from allup.graph import Graph
 from allup.loading import LoadedPlatform, dependencies
 from allup.manifests import Desired
@@ -168,10 +168,15 @@ class _Planner:
         if live is None and (not exists or desired.known_later or generated):
             note = "; ".join(sorted(later_texts(desired.body)))
             return PlanEntry(desired.component, ref, "create", note=note, body=desired.body)
+        force, note = self._options.force_conflicts, ""
         try:
-            applied = self._objects.apply(
-                desired.body, known=live, dry_run=True, force=self._options.force_conflicts
-            )
+            try:
+                applied = self._objects.apply(desired.body, known=live, dry_run=True, force=force)
+            except FieldConflict as error:
+                if not conflicts.scaled_by_us(error):
+                    raise
+                note = "it was scaled"
+                applied = self._objects.apply(desired.body, known=live, dry_run=True, force=True)
         except ApiError as error:
             if error.status == 409:
                 explained = conflicts.explain(error, desired, self._objects.get(ref))  # type: ignore[arg-type]
@@ -182,7 +187,8 @@ class _Planner:
         if live is None:
             return PlanEntry(desired.component, ref, "create", body=desired.body)
         found = self._differences(ref, applied.obj)
-        return PlanEntry(desired.component, ref, "change" if found else "unchanged", found, body=desired.body)
+        action = "change" if found else "unchanged"
+        return PlanEntry(desired.component, ref, action, found, note, body=desired.body)
 
     def _found_foreign(self, ref: ObjectRef, exists: bool) -> bool:
         if ref.namespace and not exists:

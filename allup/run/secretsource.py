@@ -113,6 +113,7 @@ def resolve(
             warnings += values.warnings
             if values.evaluation:
                 evaluation.add(secret.name)
+                warnings.append(_stands_in(secret))
     for secret in others:
         kept = kept_values(store, namespace, secret.name)
         if kept is not None and secret.name not in resolved.values:
@@ -120,6 +121,12 @@ def resolve(
     resolved.evaluation = frozenset(evaluation)
     resolved.warnings = tuple(warnings)
     return resolved
+
+
+def _stands_in(secret: Secret) -> str:
+    variables = sorted(k.env for k in secret.keys.values() if isinstance(k, Provided) and k.env)
+    way = f" ({' and '.join(variables)} sets the real one)" if variables else ""
+    return f"Secret {secret.name}: nothing is given, so a stand-in is used, as only a sandbox may{way}"
 
 
 def _absolute(secret: Secret, folder: Path) -> Secret:

@@ -11,6 +11,7 @@ from allup.cluster.inventory import Inventory
 from allup.cluster.store import component_of
 from allup.cluster.watch import Watches
 from allup.diagnosis import Finding
+from allup.errors import AllupError, InputError, did_you_mean
 from allup.graph import Graph
 from allup.model import labels
 from allup.model.platform import Platform
@@ -26,6 +27,7 @@ _BESIDE = (
     GroupKind("apps", "ReplicaSet"),
     GroupKind("discovery.k8s.io", "EndpointSlice"),
 )
+_BETWEEN = ("ReplicaSet", "Job")
 _COPIES = ("Endpoints", "EndpointSlice")
 
 
@@ -49,19 +51,70 @@ class Sight:
         self._session = session
         self._platform = platform
         self.notes: list[str] = []
+        self.failure: AllupError | None = None
         self.watches = Watches(
             session.api,
             selector=labels.instance_selector(platform.instance),
-            on_failure=lambda error: self.notes.append(str(error)),
+            on_failure=self._failed,
             on_note=self.notes.append,
         )
         empty = Inventory(platform.name, platform.instance, platform.namespace)
         self.inventory = inventories.read(session.objects, empty)
         kinds |= self.inventory.group_kinds if self.inventory else frozenset()
-        for kind in sorted((*kinds, *_BESIDE)):
-            resource = session.discovery.find(kind.group, kind.kind)
-            if resource is not None:
-                self.watches.list(resource, platform.namespace)
+        found = (session.discovery.find(kind.group, kind.kind) for kind in sorted({*kinds, *_BESIDE}))
+        self.resources = tuple(resource for resource in found if resource is not None)
+        for resource in self.resources:
+            self.watches.list(resource, platform.namespace)
+
+    def follow(self) -> None:
+        """From here on the watches keep ``watches.store`` fresh; ``failure`` says when they cannot."""
+        for resource in self.resources:
+            self.watches.open(resource, self._platform.namespace)
+
+    def _failed(self, error: AllupError) -> None:
+        self.failure = self.failure or error
+        self.notes.append(str(error))
+
+    def live(self, ref: ObjectRef) -> Mapping[str, Any] | None:
+        """One object in full, read now."""
+        return self._session.objects.get(ref)
+
+    def pods_of(self, obj: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """The pods under a workload, by name; of a pod, itself."""
+        if obj["kind"] == "Pod":
+            return (obj,)
+        store = self.watches.store
+        uid = str(obj["metadata"]["uid"])
+        owners = [uid, *(str(o["metadata"]["uid"]) for k in _BETWEEN for o in store.owned(uid, k))]
+        pods = [pod for owner in owners for pod in store.owned(owner, "Pod")]
+        return sorted(pods, key=lambda pod: str(pod["metadata"]["name"]))
+
+    def in_full(self, component: str = "", kind: str = "") -> Sequence[dict[str, Any]]:
+        """Our objects and their pods as the server has them, read now, in the order of their names; of
+        *component*, of *kind* (any name the server knows it by). Raises InputError for an unknown kind."""
+        wanted = [r for r in self.resources if r.kind not in (*_COPIES, "ReplicaSet")]
+        if kind:
+            served = self._session.discovery.listable()
+            wanted = [
+                r for r in served if kind.lower() in (r.kind.lower(), r.plural, str(r.group_kind).lower())
+            ]
+            if not wanted:
+                known = sorted({r.kind for r in served})
+                raise InputError(
+                    f"kind {kind!r}", f"is not one the cluster serves{did_you_mean(kind, known)}"
+                )
+        selector = labels.instance_selector(self._platform.instance)
+        found = {}
+        for resource in wanted:
+            for obj in self._session.objects.list(resource, self._platform.namespace, selector):
+                if component_of(obj) and component in ("", component_of(obj)):
+                    found[ObjectRef.of(obj)] = obj
+        return [found[ref] for ref in sorted(found)]
+
+    def ours(self) -> dict[ObjectRef, str]:
+        """Every object with a component's label, also what controllers made, and its component."""
+        found = ((ref, component_of(obj)) for ref, obj in self.watches.store.all())
+        return {ref: component for ref, component in found if component}
 
     def objects(self, component: str) -> dict[ObjectRef, Mapping[str, Any]]:
         """The component's own objects."""

@@ -165,9 +165,11 @@ def _kwok(folder: StateFolder, ports: Mapping[str, int], config: Sequence[Path])
 
 
 def kwok_configuration() -> dict[str, object]:
-    """kwok's own settings: enough hands for a thousand pods at once, and leases that keep its nodes Ready.
+    """kwok's own settings: enough hands for a thousand pods at once; leases that keep its nodes Ready; logs,
+    exec and port-forward answered for pods that a Logs, Exec or PortForward document selects (there is none
+    unless one is given).
 
-    A node without one is NotReady after the controller manager's grace period (50 s), and its pods with it.
+    A node without a lease is NotReady after the controller manager's grace period, and its pods with it.
     """
     return {
         "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
@@ -177,5 +179,6 @@ def kwok_configuration() -> dict[str, object]:
             "nodePlayStageParallelism": 8,
             "nodeLeaseDurationSeconds": 40,
             "nodeLeaseParallelism": 4,
+            "enableDebuggingHandlers": True,
         },
     }

@@ -46,6 +46,7 @@ from allup import (
 from k8s.rstudio import licence, nfstrials, releases
 
 COLLECTION = "k8s"
+ALIASES = {"all-up": ["ldap-all-up"], "all-down": ["ldap-all-down"]}
 NAME = "rstudio"
 
 # Whoever the directory is seeded with: name, department, numeric id. 10001 on, because 1000 is the user

@@ -197,9 +197,11 @@ def test_a_broken_file_is_refused_with_its_line(tmp_path: Path, text: str, subje
 
 def test_an_unknown_setting_is_refused_with_its_line_and_the_likely_name(tmp_path: Path) -> None:
     with pytest.raises(
-        InputError, match=r"^invoke\.yaml:2: .*'worker-replicas' \(did you mean 'worker_replicas'"
+        InputError, match=r"^invoke\.yaml:2: .*'worker-replicas' \(did you mean 'worker_replicas'\?\)\.$"
     ):
         check_known(written(tmp_path, "rstudio:\n  worker-replicas: 4\n"), KNOWN)
+    with pytest.raises(InputError, match=r"'colour'\. It has "):
+        check_known(written(tmp_path, "rstudio:\n  colour: red\n"), KNOWN)
 
 
 def test_a_platform_that_is_no_mapping_is_refused(tmp_path: Path) -> None:
