@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from allup.run.down import Down
 from allup.run.options import RunOptions
 from allup.run.progress import Action, ObjectDone, Phase, Progress
 from allup.run.up import Up
-from allup.sandbox import SandboxStatus
 from k8s.rstudio import platform as rstudio
 from tests.cluster.platforms_for_tests import (
     HELD,
@@ -32,7 +30,6 @@ from tests.cluster.platforms_for_tests import (
     job,
     obj,
     service,
-    unique_name,
 )
 
 pytestmark = pytest.mark.cluster
@@ -329,31 +326,17 @@ def _lives(loaded: LoadedPlatform, name: str) -> tuple[Any, ...]:
     return live_values(loaded, name)
 
 
-@pytest.fixture(scope="module")
-def rstudio_instance(sandbox: SandboxStatus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    ours = Instance(sandbox.kubeconfig, sandbox.context, unique_name(), tmp_path_factory.mktemp("rstudio"))
-    try:
-        yield ours
-    finally:
-        ours.discard()
-
-
 @pytest.mark.parametrize("missing", rstudio_objects(), ids=lambda ref: f"{ref.kind}-{ref.name}")
-def test_rstudio_goes_down_with_any_one_object_already_gone(
-    rstudio_instance: Instance, missing: ObjectRef
-) -> None:
-    # Applied without waiting: the next down meets pods and claims in every state.
-    assert rstudio_up(rstudio_instance, wait=False).outcome == "done"
-    name = missing.name.replace("rstudio-", f"{rstudio_instance.name}-")
-    is_data = missing.kind in ("PersistentVolume", "PersistentVolumeClaim")
+def test_rstudio_goes_down_with_any_one_object_already_gone(instance: Instance, missing: ObjectRef) -> None:
+    # Applied without waiting: the downs meet pods and claims in every state.
+    assert rstudio_up(instance, wait=False).outcome == "done"
+    name = missing.name.replace("rstudio-", f"{instance.name}-")
     # Data goes only after its users: it is on its way out when the down begins.
-    rstudio_instance.delete(f"{missing.kind}/{name}", wait=not is_data)
-    told = rstudio_down(rstudio_instance)
+    is_data = missing.kind in ("PersistentVolume", "PersistentVolumeClaim")
+    instance.delete(f"{missing.kind}/{name}", wait=not is_data)
+    told = rstudio_down(instance)
     assert told.outcome == "done", told.finished
-    assert rstudio_instance.pods() == {}
-    if is_data:
-        assert rstudio_down(rstudio_instance, purge=True).outcome == "done"
-        assert rstudio_instance.left() == set()
+    assert instance.pods() == {}
 
 
 def test_rstudio_binds_its_kept_claim_again_with_the_service_at_its_old_address(instance: Instance) -> None:
