@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from allup.run.down import Down
 from allup.run.options import RunOptions
 from allup.run.progress import Action, ObjectDone, Phase, Progress
 from allup.run.up import Up
+from allup.sandbox import SandboxStatus
 from k8s.rstudio import platform as rstudio
 from tests.cluster.platforms_for_tests import (
     HELD,
@@ -30,6 +32,7 @@ from tests.cluster.platforms_for_tests import (
     job,
     obj,
     service,
+    unique_name,
 )
 
 pytestmark = pytest.mark.cluster
@@ -326,14 +329,44 @@ def _lives(loaded: LoadedPlatform, name: str) -> tuple[Any, ...]:
     return live_values(loaded, name)
 
 
-@pytest.mark.parametrize("missing", rstudio_objects(), ids=lambda ref: f"{ref.kind}-{ref.name}")
-def test_rstudio_goes_down_with_any_one_object_already_gone(instance: Instance, missing: ObjectRef) -> None:
-    # Applied without waiting: the downs meet pods and claims in every state.
+def remembers(ref: ObjectRef) -> bool:
+    """True for what an up after a down minds: data, and the Secret that data was made with."""
+    return ref.kind in ("PersistentVolume", "PersistentVolumeClaim") or ref.name == "ldap-passwords"
+
+
+def name_of(ref: ObjectRef) -> str:
+    return f"{ref.kind}-{ref.name}"
+
+
+@pytest.fixture(scope="module")
+def rstudio_instance(sandbox: SandboxStatus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """One for all objects that an up simply makes again: a fresh namespace each would take a minute more."""
+    ours = Instance(sandbox.kubeconfig, sandbox.context, unique_name(), tmp_path_factory.mktemp("rstudio"))
+    try:
+        yield ours
+    finally:
+        ours.discard()
+
+
+@pytest.mark.parametrize("missing", [r for r in rstudio_objects() if not remembers(r)], ids=name_of)
+def test_rstudio_goes_down_with_any_one_object_already_gone(
+    rstudio_instance: Instance, missing: ObjectRef
+) -> None:
+    # Applied without waiting: the downs meet pods in every state.
+    assert rstudio_up(rstudio_instance, wait=False).outcome == "done"
+    rstudio_instance.delete(f"{missing.kind}/{missing.name}")
+    told = rstudio_down(rstudio_instance)
+    assert told.outcome == "done", told.finished
+    assert rstudio_instance.pods() == {}
+
+
+@pytest.mark.parametrize("missing", [r for r in rstudio_objects() if remembers(r)], ids=name_of)
+def test_rstudio_goes_down_with_any_of_its_data_on_its_way_out(
+    instance: Instance, missing: ObjectRef
+) -> None:
     assert rstudio_up(instance, wait=False).outcome == "done"
     name = missing.name.replace("rstudio-", f"{instance.name}-")
-    # Data goes only after its users: it is on its way out when the down begins.
-    is_data = missing.kind in ("PersistentVolume", "PersistentVolumeClaim")
-    instance.delete(f"{missing.kind}/{name}", wait=not is_data)
+    instance.delete(f"{missing.kind}/{name}", wait=False)  # data goes only after its users
     told = rstudio_down(instance)
     assert told.outcome == "done", told.finished
     assert instance.pods() == {}
