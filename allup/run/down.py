@@ -194,7 +194,7 @@ class Down(InstanceRun):
         self._ledger.moved(name, Phase.DELETING)
         for kind in {_POD, *(ref.group_kind for ref in going)}:
             resource = self._session.discovery.find(kind.group, kind.kind)
-            if resource is not None and self._namespace is not None:
+            if resource is not None and (self._namespace is not None or not resource.namespaced):
                 self._watches.open(resource, self._platform.namespace)
         deadline = self._budget(leaving)
         if declared is not None:
@@ -404,7 +404,8 @@ class Down(InstanceRun):
         limit = min(self._deadline, self._clock.monotonic() + 120.0)
         while (found := self._objects.get(ref)) is not None:
             if self._clock.monotonic() > limit:
-                why = namespaces.conditions(found) or holds(found)
+                why = namespaces.held_by(self._objects, ref.name) or namespaces.conditions(found)
+                why = why or holds(found)
                 self._ledger.note(f"{ref} does not go: {why}", warning=True)
                 return False
             if self._session.stop.wait(0.1):

@@ -345,12 +345,15 @@ def test_rstudio_goes_down_with_any_one_object_already_gone(
     # Applied without waiting: the next down meets pods and claims in every state.
     assert rstudio_up(rstudio_instance, wait=False).outcome == "done"
     name = missing.name.replace("rstudio-", f"{rstudio_instance.name}-")
-    if missing.kind == "PersistentVolume":
-        rstudio_instance.delete("PersistentVolumeClaim/nfs")
-    rstudio_instance.delete(f"{missing.kind}/{name}")
+    is_data = missing.kind in ("PersistentVolume", "PersistentVolumeClaim")
+    # Data goes only after its users: it is on its way out when the down begins.
+    rstudio_instance.delete(f"{missing.kind}/{name}", wait=not is_data)
     told = rstudio_down(rstudio_instance)
     assert told.outcome == "done", told.finished
     assert rstudio_instance.pods() == {}
+    if is_data:
+        assert rstudio_down(rstudio_instance, purge=True).outcome == "done"
+        assert rstudio_instance.left() == set()
 
 
 def test_rstudio_binds_its_kept_claim_again_with_the_service_at_its_old_address(instance: Instance) -> None:
