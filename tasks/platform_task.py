@@ -63,7 +63,8 @@ class PlatformTask(OptionalArgument):
                 yield f"{name[:-1]}{number + 1}"
 
     def _asked_for(self) -> bool:
-        return any(name in sys.argv for name in self._called())
+        words = {word.rpartition("=")[2] for word in sys.argv}  # --help=NAME names it too
+        return not words.isdisjoint(self._called())
 
     def _called(self) -> frozenset[str]:
         names = (self._verb.name, *self._verb.aliases)
