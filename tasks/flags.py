@@ -28,6 +28,7 @@ FIXED = _flags(
     Flag("check", "switch", "leave with exit code 5 when something would change or is not right"),
     Flag("json", "switch", "results as JSON on standard output, people's text on standard error"),
     Flag("junit", "text", "also write a JUnit report to this file"),
+    Flag("bundle", "text", "a folder for the evidence (objects, events, logs) when it does not end well"),
     Flag("timeout", "text", "seconds for the whole run (up 900, down 600)"),
     Flag("jobs", "text", "how many requests at a time (default 16)"),
     Flag("yes", "switch", "do not ask"),
@@ -67,7 +68,7 @@ POSITIONAL = {
 }
 
 WHERE = ("context", "kubeconfig", "instance", "namespace", "debug")
-RUN = ("json", "junit", "timeout", "jobs", "lock_timeout")
+RUN = ("json", "junit", "bundle", "timeout", "jobs", "lock_timeout")
 UP = (
     "dry_run",
     "skip",

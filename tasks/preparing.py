@@ -146,6 +146,7 @@ class Prepared:
             lock_timeout=seconds("--lock-timeout", given.get("lock_timeout"), 30),
             cascade=bool(given.get("cascade")),
             purge=bool(given.get("purge")),
+            bundle=Path(given["bundle"]) if given.get("bundle") else None,
         )
 
 

@@ -422,6 +422,7 @@ class Down(InstanceRun):
         return True
 
     def _finish(self, outcome: str) -> RunFinished:
+        self._write_bundle(outcome)
         seconds = self._clock.monotonic() - self._session.started
         if outcome != "interrupted" and self._inventory is not None and not self._options.only:
             self._remember(outcome, seconds)

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 
 from allup.cluster.lease import Lease
 from allup.cluster.watch import Watches
-from allup.errors import ApiError, ClusterError, NotFound, Terminated
+from allup.errors import AllupError, ApiError, ClusterError, NotFound, Terminated
 from allup.model import labels
 from allup.model.platform import Platform
 from allup.refs import GroupKind
+from allup.run.bundling import write_bundle
 from allup.run.ledger import Ledger
 from allup.run.options import RunOptions
 from allup.run.progress import Reporter
@@ -105,6 +106,18 @@ class InstanceRun:
             raise
         finally:
             self._let_go()
+
+    def _write_bundle(self, outcome: str) -> None:
+        """Leaves the evidence behind, when asked to and when there is something to explain."""
+        folder = self._options.bundle
+        if folder is None or outcome not in ("failed", "stuck"):
+            return
+        try:
+            written = write_bundle(folder, self._session, self._watches.store, self._platform.namespace)
+        except AllupError as error:
+            self._ledger.note(str(error), warning=True)
+            return
+        self._ledger.note(f"the evidence is in {folder} ({len(written)} files)")
 
     def _halt(self) -> None:
         self._session.stop.set()

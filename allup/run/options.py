@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,6 +12,7 @@ class RunOptions:
 
     *no_deps*: exactly the components in *only*. *adopt*: objects, as Kind/namespace/name, that exist and
     shall become ours. *cascade*: take dependants down first. *purge*: data too.
+    *bundle*: the folder for the evidence of a run that does not end well.
     """
 
     only: tuple[str, ...] = ()
@@ -25,3 +27,4 @@ class RunOptions:
     lock_timeout: float = 30.0
     cascade: bool = False
     purge: bool = False
+    bundle: Path | None = None

@@ -323,6 +323,7 @@ class Up(InstanceRun):
         self._inventory = replace(self._inventory, group_kinds=kinds, graph=self._direct_needs())
 
     def _finish(self, outcome: str) -> RunFinished:
+        self._write_bundle(outcome)
         results = self._ledger.results(self._names)
         seconds = self._clock.monotonic() - self._session.started
         finished = RunFinished(
