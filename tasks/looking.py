@@ -291,6 +291,11 @@ def logs(call: Call) -> None:
         raise InputError(
             f"{call.platform.collection}.logs", "whose?", next_step=f"Name a component ({known}) or a --pod"
         )
+    since = given.get("since")
+    arguments: dict[str, Any] = {
+        "tail": whole_number("--tail", given.get("tail"), 100),
+        "since_seconds": int(seconds("--since", since, 1)) if since else None,
+    }
     sight = look(prepared)
     if not given.get("pod"):
         known_component(prepared, sight, component)
@@ -306,11 +311,6 @@ def logs(call: Call) -> None:
             "is not there" if given.get("pod") else "has no pod",
             next_step=f"inv {call.platform.collection}.status shows what there is",
         )
-    since = given.get("since")
-    arguments: dict[str, Any] = {
-        "tail": whole_number("--tail", given.get("tail"), 100),
-        "since_seconds": int(seconds("--since", since, 1)) if since else None,
-    }
     api, mask = prepared.session.api, prepared.redactor.mask
     several = len(pods) > 1 or any(len(_containers(o, given)) > 1 for _, o in pods)
     followers = []

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 
+from allup.cluster.connect import connect
+from allup.cluster.requests import Api
+from allup.redaction import Redactor
 from allup.sandbox import SandboxStatus
 from allup.sandbox.paths import checkout_key, state_home
 from tests.cli.invoking import ROOT, Inv, copied
@@ -43,6 +47,12 @@ def beside(checkout: Path, home: Path, sandbox: SandboxStatus, sandbox_environ: 
         ours.symlink_to(state_home(sandbox_environ) / checkout_key(ROOT))
     environ = {name: value for name, value in sandbox_environ.items() if name not in _NOT_INHERITED}
     return Inv(checkout, {**environ, "HOME": str(home)})
+
+
+@pytest.fixture(scope="session")
+def server(sandbox: SandboxStatus) -> Api:
+    """The sandbox's API server, asked without allup's tasks."""
+    return connect(str(sandbox.kubeconfig), sandbox.context, redactor=Redactor(), stop=Event())
 
 
 @pytest.fixture
