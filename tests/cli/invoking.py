@@ -11,8 +11,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 INV = Path(sys.executable).parent / "inv"
-UNSET = ""
-"""As a variable's value: it is not there at all."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class Inv:
         done = subprocess.run(
             [INV, *words],
             cwd=cwd or self.checkout,
-            env={name: value for name, value in variables.items() if value != UNSET},
+            env=variables,
             input=stdin,
             capture_output=True,
             text=True,
