@@ -12,7 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from allup.errors import ClusterError, did_you_mean
+from allup.errors import ClusterError, InputError, did_you_mean
+
+_RENAMED = {"docker-for-desktop": "docker-desktop"}
+"""Names of contexts that are not made any more, and what they are called today."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +52,15 @@ def resolve(
 ) -> Target:
     """The cluster that is meant. *contexts* reads the names of a kubeconfig's contexts.
 
-    Raises ClusterError when it is not clear, or not allowed.
+    Raises ClusterError when it is not clear, or not allowed; InputError for a context that is not there.
     """
     files = kubeconfig or environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser())
     if context:
         sandbox = next((s for s in sandboxes if s.context == context), None)
         if sandbox is not None and kubeconfig in (None, sandbox.kubeconfig):
             return _of_sandbox(sandbox, "flag --context")
+        if context not in allowed:
+            _refuse_unknown(context, files, contexts, [s.context for s in sandboxes])
         return _allowed(Target(files, context, origin="flag --context"), allowed)
     if stored is not None:
         if stored.sandbox:
@@ -72,6 +77,25 @@ def resolve(
     if len(running) == 1:
         return _of_sandbox(running[0], "the running sandbox")
     raise _unclear(running, files, contexts)
+
+
+def _refuse_unknown(
+    context: str, files: str, contexts: Callable[[str], Sequence[str]], more: Sequence[str]
+) -> None:
+    """Allowing a context that is not there would help nobody: the name is wrong."""
+    there = contexts(files) if any(Path(part).exists() for part in files.split(os.pathsep)) else ()
+    if context in there:
+        return
+    known = [*there, *more]
+    hint = did_you_mean(context, known)
+    if context in _RENAMED and not hint:
+        hint = f" (did you mean {_RENAMED[context]!r}?)"
+    raise InputError(
+        f"context {context!r}",
+        f"is not in {files}{hint}",
+        evidence=f"There are {', '.join(known)}" if known else "There is none at all",
+        next_step="Name another with --context, or the file that has it with --kubeconfig",
+    )
 
 
 def _of_sandbox(sandbox: SandboxAddress, origin: str) -> Target:

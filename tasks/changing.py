@@ -23,13 +23,19 @@ def restart(call: Call) -> None:
     """New pods for what a component runs, or for one pod."""
     from allup.run.rollout import Rollout, pod_restart, restarts
 
+    component, pod = "".join(call.words), call.given.get("pod") or ""
+    if bool(component) == bool(pod):
+        raise InputError(
+            f"{call.platform.collection}.restart",
+            "which one?" if not component else "a component and a pod are one too many",
+            next_step="Name a component, or a pod with --pod",
+        )
     prepared = prepare(call)
     options = prepared.options(UP_TIMEOUT)
     sight = look(prepared)
-    if call.given.get("pod"):
-        component, changes = pod_restart(sight, call.given["pod"])
+    if pod:
+        component, changes = pod_restart(sight, pod)
     else:
-        component = call.given["component"]
         known_component(prepared, sight, component)
         _must_be_up(prepared, component, bool(sight.objects(component)))
         changes = restarts(sight, component, prepared.session.clock.now().isoformat(timespec="microseconds"))
@@ -118,10 +124,15 @@ def secret_from_file(call: Call) -> None:
     """A Secret made or filled from files."""
     from allup.run.filling import fill
 
+    if len(call.words) < 2:
+        raise InputError(
+            f"{call.platform.collection}.secret-from-file",
+            "which Secret, from which files?",
+            next_step="Write NAME KEY=FILE …",
+        )
     prepared = prepare(call)
-    files = _files([str(v) for k, v in sorted(call.given.items()) if re.fullmatch(r"file\d+", k) and v])
-    values = {key: _read(key, file) for key, file in files.items()}
-    name = call.given["name"]
+    name, *files = call.words
+    values = {key: _read(key, file) for key, file in _files(files).items()}
     if not re.fullmatch(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?", name):
         raise InputError(f"Secret {name!r}", "is not a name Kubernetes takes (RFC 1123)")
     options = prepared.options(UP_TIMEOUT)

@@ -8,6 +8,8 @@ from allup.model.platform import Platform
 from tasks.flags import RUN, WHERE
 from tasks.verb import Verb
 
+_MOST_FILES = 50
+
 
 def verbs(platform: Platform) -> Iterator[Verb]:
     """The verbs of this kind."""
@@ -64,7 +66,7 @@ def verbs(platform: Platform) -> Iterator[Verb]:
         f"P.restart {component}",
         "changing:restart",
         (*WHERE, *RUN, "pod"),
-        positional=("component",),
+        words=1,
     )
     yield Verb(
         "scale",
@@ -88,7 +90,7 @@ def verbs(platform: Platform) -> Iterator[Verb]:
         "P.secret-from-file my-certificate tls.crt=cert.pem tls.key=key.pem",
         "changing:secret_from_file",
         (*WHERE, "json", "lock_timeout"),
-        positional=("name", "file…"),
+        words=_MOST_FILES + 1,
     )
     yield Verb(
         "env",

@@ -53,7 +53,11 @@ FIXED = _flags(
     Flag("out", "text", "a folder to write to, a file an object"),
     Flag("mermaid", "switch", "as a mermaid diagram"),
     Flag("reveal", "text", "print the value of this key, to standard output alone"),
-    Flag("stop", "many", "end the ones of these names"),
+    Flag("image", "text", "the image of the debugging container"),
+    Flag("background", "switch", "go on in the background, until it is stopped"),
+    Flag("list", "switch", "list what goes on in the background"),
+    Flag("forward", "switch", "then open the platform's URLs on this machine, in the background"),
+    Flag("stop", "many", "end the ones of these names, or all"),
     Flag("watch", "switch", "go on showing, until Ctrl-C"),
     Flag("kind", "text", "only objects of this kind"),
     Flag("raw", "switch", "texts as they are, without quotes"),
@@ -64,7 +68,6 @@ POSITIONAL = {
     "name": "the name of a Secret",
     "expression": "a jq expression",
     "replicas": "how many pods",
-    "file": "KEY=FILE, several after one another; - is standard input",
 }
 
 WHERE = ("context", "kubeconfig", "instance", "namespace", "debug")

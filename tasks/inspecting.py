@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from allup.diagnosis.event_list import EventLine
     from allup.run.checking import Checked
     from allup.run.describing import Description
+    from allup.run.progress import CheckOutcome, ComponentMoved
     from allup.run.seeing import Sight
 
 
@@ -390,6 +391,8 @@ def _junit(prepared: Prepared, found: Sequence[Checked], began: float) -> None:
                     detail=mask(one.detail),
                 )
             )
+        for component in dict.fromkeys(one.component for one in found):
+            report(_as_a_whole(now, component, {o.outcome for o in found if o.component == component}))
         bad = any(one.outcome is CheckOutcome.FAILED for one in found)
         report(
             RunFinished(
@@ -401,6 +404,17 @@ def _junit(prepared: Prepared, found: Sequence[Checked], began: float) -> None:
                 requests=session.api.requests,
             )
         )
+
+
+def _as_a_whole(at: float, component: str, outcomes: set[CheckOutcome]) -> ComponentMoved:
+    """A component whose checks were all skipped is not called ready."""
+    from allup.run.progress import CheckOutcome, ComponentMoved, Phase
+
+    if CheckOutcome.FAILED in outcomes:
+        return ComponentMoved(at=at, component=component, phase=Phase.FAILED, message="a check failed")
+    if CheckOutcome.PASSED in outcomes:
+        return ComponentMoved(at=at, component=component, phase=Phase.READY)
+    return ComponentMoved(at=at, component=component, phase=Phase.SKIPPED, message="no check could be asked")
 
 
 def _component(prepared: Prepared, sight: Sight) -> str:

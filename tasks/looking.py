@@ -1,10 +1,9 @@
-"""Verbs that look: plan, diff, render, status, why, logs, settings, graph, secrets, history."""
+"""Verbs that look: plan, diff, render, status, why, settings, graph, secrets, history."""
 
 from __future__ import annotations
 
 import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from allup.refs import GroupKind, ObjectRef
 from allup.report.tables import table
 from allup.run.options import RunOptions
 from tasks.output import SCHEMA, as_json, ref_json, say, say_json
-from tasks.preparing import Prepared, names, prepare, seconds, whole_number
+from tasks.preparing import Prepared, names, prepare
 from tasks.verb import Call
 
 if TYPE_CHECKING:
@@ -276,83 +275,6 @@ def why(call: Call) -> None:
         say(f"Not up: {', '.join(down)}.")
     if not found and not down:
         say(f"{wanted or prepared.platform.instance}: everything is as it should be.")
-
-
-def logs(call: Call) -> None:
-    """The logs of a component's pods, a prefix per pod when there are several."""
-    from allup.cluster import streams
-    from allup.cluster.store import component_of
-
-    prepared = prepare(call)
-    given = call.given
-    component = given.get("component") or ""
-    if not component and not given.get("pod"):
-        known = ", ".join(c.name for c in prepared.platform.components)
-        raise InputError(
-            f"{call.platform.collection}.logs", "whose?", next_step=f"Name a component ({known}) or a --pod"
-        )
-    since = given.get("since")
-    arguments: dict[str, Any] = {
-        "tail": whole_number("--tail", given.get("tail"), 100),
-        "since_seconds": int(seconds("--since", since, 1)) if since else None,
-    }
-    sight = look(prepared)
-    if not given.get("pod"):
-        known_component(prepared, sight, component)
-    pods = [
-        (ref, obj)
-        for ref, obj in sight.watches.store.all()
-        if ref.kind == "Pod" and (given.get("pod") in (None, ref.name))
-        if given.get("pod") or component_of(obj) == component
-    ]
-    if not pods:
-        raise AllupError(
-            f"pod {given['pod']}" if given.get("pod") else component,
-            "is not there" if given.get("pod") else "has no pod",
-            next_step=f"inv {call.platform.collection}.status shows what there is",
-        )
-    api, mask = prepared.session.api, prepared.redactor.mask
-    several = len(pods) > 1 or any(len(_containers(o, given)) > 1 for _, o in pods)
-    followers = []
-    for ref, obj in pods:
-        for container in _containers(obj, given):
-            prefix = f"{ref.name} {container} | " if several else ""
-            if given.get("follow"):
-                lines = streams.follow(api, ref.namespace, ref.name, container=container, **arguments)
-                follower = threading.Thread(target=_pump, args=(lines, prefix, mask), daemon=True)
-                follower.start()
-                followers.append(follower)
-                continue
-            try:
-                text = streams.logs(
-                    api,
-                    ref.namespace,
-                    ref.name,
-                    container=container,
-                    previous=bool(given.get("previous")),
-                    **arguments,
-                )
-            except AllupError as error:
-                raise AllupError(f"logs of {ref}", error.fact) from error
-            for line in text.splitlines():
-                say(mask(prefix + line))
-    for follower in followers:
-        follower.join()
-
-
-def _containers(obj: Any, given: Any) -> Sequence[str]:
-    found = [c["name"] for c in obj["spec"].get("containers", ())]
-    wanted = given.get("container")
-    if wanted and wanted not in found:
-        raise InputError(
-            f"container {wanted}", f"is not in {obj['metadata']['name']}{did_you_mean(wanted, found)}"
-        )
-    return [wanted] if wanted else found
-
-
-def _pump(lines: Iterator[str], prefix: str, mask: Any) -> None:
-    for line in lines:
-        say(mask(prefix + line))
 
 
 def settings(call: Call) -> None:

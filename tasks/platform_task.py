@@ -15,6 +15,7 @@ from tasks.flags import FIXED, POSITIONAL, Flag
 from tasks.optional import OptionalArgument
 from tasks.platform_folder import PlatformFolder
 from tasks.verb import Call, Verb
+from tasks.words import words_after
 
 
 class PlatformTask(OptionalArgument):
@@ -40,27 +41,22 @@ class PlatformTask(OptionalArgument):
         """The flags, when anybody could see them."""
         if not self._asked_for():
             return []
-        arguments = [_positional(name, None) for name in self._positionals()]
+        arguments = [_positional(name, None) for name in self._verb.positional]
         arguments += [_positional(name, None if self.given else "") for name in self._verb.optional]
+        arguments += [_word(number) for number in range(1, self._words() + 1)]
         arguments += [_fixed(FIXED[name]) for name in self._verb.flags]
         if self._verb.settings:
             for spec in setting_specs(self._platform.settings):
                 arguments += _setting(spec)
         return arguments
 
-    def _positionals(self) -> Iterable[str]:
-        """Invoke knows no optional positional and none that repeats: the command line says what there is."""
-        words = sys.argv[: sys.argv.index("--")] if "--" in sys.argv else sys.argv
-        pod = any(word.partition("=")[0] == "--pod" for word in words)
-        for name in self._verb.positional:
-            if name == "component" and pod:
-                continue
-            if not name.endswith("…"):
-                yield name
-                continue
-            given = [word for word in words if "=" in word and not word.startswith("-")]
-            for number in range(max(1, len(given))):
-                yield f"{name[:-1]}{number + 1}"
+    def _words(self) -> int:
+        """How many words there are: Invoke knows no optional positional, so there are as many as given."""
+        if not self._verb.words:
+            return 0
+        names = [f"{self._platform.collection}.{n}" for n in (self._verb.name, *self._verb.aliases)]
+        with_value = [f"--{n.replace('_', '-')}" for n in self._verb.flags if FIXED[n].kind != "switch"]
+        return min(len(words_after(names, with_value, sys.argv)), self._verb.words)
 
     def _asked_for(self) -> bool:
         words = {word.rpartition("=")[2] for word in sys.argv}  # --help=NAME names it too
@@ -72,8 +68,12 @@ class PlatformTask(OptionalArgument):
 
 
 def _positional(name: str, default: str | None) -> Argument:
-    shown = POSITIONAL.get(name.rstrip("0123456789"), "which one")
+    shown = POSITIONAL.get(name, "which one")
     return Argument(name=name, positional=True, default=default, help=shown)
+
+
+def _word(number: int) -> Argument:
+    return Argument(name=f"word-{number}", attr_name=f"word_{number}", positional=True)
 
 
 def _fixed(flag: Flag) -> Argument:

@@ -32,6 +32,10 @@ def up(call: Call) -> None:
     with reporting(prepared) as report:
         finished = Up(session, loaded, options, report, prepared.given).run()
     leave(finished)
+    if call.given.get("forward"):
+        from tasks.forwarding import open_urls
+
+        open_urls(prepared)
 
 
 def down(call: Call) -> None:
@@ -42,12 +46,13 @@ def down(call: Call) -> None:
 
     prepared = prepare(call)
     options = prepared.options(DOWN_TIMEOUT)
+    kinds = kinds_of(prepared)
     session = prepared.session
     if options.purge and not session.sandbox:
         what = call.verb.component or prepared.platform.instance
         confirm(f"Purge {what} on {session.context}: its data is lost.", call.given.get("yes"))
     with reporting(prepared) as report:
-        finished = Down(session, prepared.platform, kinds_of(prepared), options, report).run()
+        finished = Down(session, prepared.platform, kinds, options, report).run()
     leave(finished)
 
 

@@ -25,13 +25,19 @@ class Call:
     verb: Verb
     given: Mapping[str, Any]
 
+    @property
+    def words(self) -> list[str]:
+        """The words that follow the task's name (see ``Verb.words``)."""
+        found = [self.given.get(f"word_{number}") for number in range(1, self.verb.words + 1)]
+        return [str(word) for word in found if word]
+
 
 @dataclass(frozen=True)
 class Verb:
     """*body* is ``module:function`` in this package; *example* has ``P.`` for the collection.
 
-    *positional* are words that have to be given; the last may end in ``…``: it may be given several times, as
-    words with ``=`` in them. *optional* is one that may be left out.
+    *positional* are words that have to be given; *optional* is one that may be left out.
+    *words* is how many further words it takes at most, none of them required (``given["word_1"]`` …).
     *settings* says whether the platform's settings are flags of it; *component* is the one it is about.
     """
 
@@ -45,6 +51,7 @@ class Verb:
     optional: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     component: str = ""
+    words: int = 0
 
     @property
     def run(self) -> Callable[[Call], None]:

@@ -17,7 +17,7 @@ def platform_verbs(platform: Platform) -> Iterator[Verb]:
         "Waits for readiness and health checks; a second run changes nothing and says so.",
         "P.all-up --timeout 600",
         "running:up",
-        (*WHERE, *RUN, *UP, "only", "no_prune"),
+        (*WHERE, *RUN, *UP, "only", "no_prune", "forward"),
         settings=True,
     )
     yield Verb(
@@ -72,14 +72,6 @@ def platform_verbs(platform: Platform) -> Iterator[Verb]:
         "P.why",
         "looking:why",
         (*WHERE, "json", "component"),
-    )
-    yield Verb(
-        "logs",
-        "Print the logs of a component's pods.",
-        f"P.logs {platform.components[-1].name if platform.components else 'COMPONENT'} --tail 50",
-        "looking:logs",
-        (*WHERE, "pod", "container", "tail", "since", "previous", "follow"),
-        optional=("component",),
     )
     yield Verb(
         "settings",

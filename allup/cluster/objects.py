@@ -14,6 +14,7 @@ from allup.model import labels
 from allup.refs import ObjectRef
 
 Object = dict[str, Any]
+_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 
 class Written(StrEnum):
@@ -69,6 +70,11 @@ class Objects:
             item.setdefault("kind", resource.kind)
         items: Sequence[Object] = answer["items"]
         return items
+
+    def names(self, resource: Resource, namespace: str = "") -> frozenset[str]:
+        """The names of all objects of one kind, whoever made them; their contents are not transferred."""
+        answer = self.api.get(resource.collection(namespace), accept=_METADATA_ONLY)
+        return frozenset(item["metadata"]["name"] for item in answer["items"] or ())  # null when empty
 
     def apply(
         self,

@@ -1,9 +1,10 @@
-"""What the watches have seen: trimmed objects, indexed by name and by owner. Pure memory, thread-safe."""
+"""What the watches have seen: trimmed objects, indexed by name, kind, component and owner. Pure memory,
+thread-safe."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from allup.model import labels
@@ -11,6 +12,8 @@ from allup.refs import ObjectRef
 
 Object = Mapping[str, Any]
 Listener = Callable[[ObjectRef, Object | None, str], None]
+Shelf = tuple[str, ...]
+"""What objects have in common that are asked for together, such as ``("kind", "Pod")``."""
 
 _POD_SPEC = (
     "nodeName",
@@ -34,8 +37,7 @@ class Store:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._objects: dict[ObjectRef, Object] = {}
-        self._owned: dict[tuple[str, str], set[ObjectRef]] = {}
-        self._slices: dict[tuple[str, str], set[ObjectRef]] = {}
+        self._shelves: dict[Shelf, dict[ObjectRef, Object]] = {}
         self._listeners: list[Listener] = []
 
     def listen(self, listener: Listener) -> Callable[[], None]:
@@ -63,11 +65,18 @@ class Store:
     def of_component(self, component: str, kinds: Iterable[str] = ()) -> Sequence[tuple[ObjectRef, Object]]:
         """The objects that carry the component's label, of certain kinds if given."""
         wanted = frozenset(kinds)
-        return [
-            (ref, obj)
-            for ref, obj in self.all()
-            if component_of(obj) == component and (not wanted or ref.kind in wanted)
-        ]
+        if not wanted:
+            return self._on("component", component)
+        return [found for kind in sorted(wanted) for found in self._on("component", component, kind)]
+
+    def of_kind(self, kind: str) -> Sequence[tuple[ObjectRef, Object]]:
+        """The objects of a kind, of whatever group and namespace."""
+        return self._on("kind", kind)
+
+    def components(self) -> Sequence[str]:
+        """The components that objects say they belong to, ``""`` left out."""
+        with self._lock:
+            return sorted({shelf[1] for shelf in self._shelves if shelf[0] == "component" and shelf[1]})
 
     def put(self, obj: Object) -> None:
         """Takes in an object's state unless a newer one is known."""
@@ -77,10 +86,12 @@ class Store:
             known = self._objects.get(ref)
             if known is not None and _version(known) >= _version(trimmed) and _uid(known) == _uid(trimmed):
                 return
+            shelves = tuple(_shelves_of(ref, trimmed))
             if known is not None:
-                self._unindex(ref, known)
+                self._take_off(ref, known, stays=shelves)
             self._objects[ref] = trimmed
-            self._index(ref, trimmed)
+            for shelf in shelves:
+                self._shelves.setdefault(shelf, {})[ref] = trimmed
             listeners = tuple(self._listeners)
         for listener in listeners:
             listener(ref, trimmed, component_of(trimmed))
@@ -92,7 +103,7 @@ class Store:
             if known is None or (uid and _uid(known) != uid):
                 return
             del self._objects[ref]
-            self._unindex(ref, known)
+            self._take_off(ref, known)
             listeners = tuple(self._listeners)
         for listener in listeners:
             listener(ref, None, component_of(known))
@@ -103,53 +114,50 @@ class Store:
         for obj in objects:
             present.add(ObjectRef.of(obj))
             self.put(obj)
-        with self._lock:
-            gone = [
-                ref
-                for ref in self._objects
-                if ref.group == group
-                and ref.kind == kind
-                and namespace in ("", ref.namespace)
-                and ref not in present
-            ]
-        for ref in gone:
-            self.remove(ref)
+        for ref, _ in self.of_kind(kind):
+            if ref.group == group and namespace in ("", ref.namespace) and ref not in present:
+                self.remove(ref)
 
     # What readiness asks for (allup.readiness.Neighbours)
 
     def owned(self, uid: str, kind: str) -> Sequence[Object]:
         """The objects of *kind* whose controller has that uid."""
-        with self._lock:
-            return [self._objects[ref] for ref in self._owned.get((uid, kind), ())]
+        return [obj for _, obj in self._on("owner", uid, kind)]
 
     def pods_matching(self, namespace: str, selector: Mapping[str, str]) -> Sequence[Object]:
         """The pods whose labels contain all of *selector*."""
         return [
             obj
-            for ref, obj in self.all()
-            if ref.kind == "Pod"
-            and ref.namespace == namespace
+            for ref, obj in self._on("kind", "Pod")
+            if ref.namespace == namespace
             and selector.items() <= (obj["metadata"].get("labels") or {}).items()
         ]
 
     def endpoint_slices(self, namespace: str, service: str) -> Sequence[Object]:
         """The EndpointSlices of a Service."""
+        return [obj for _, obj in self._on("slices", namespace, service)]
+
+    def _on(self, *shelf: str) -> Sequence[tuple[ObjectRef, Object]]:
         with self._lock:
-            return [self._objects[ref] for ref in self._slices.get((namespace, service), ())]
+            return list(self._shelves.get(shelf, {}).items())
 
-    def _index(self, ref: ObjectRef, obj: Object) -> None:
-        owner = controller_uid(obj)
-        if owner:
-            self._owned.setdefault((owner, ref.kind), set()).add(ref)
-        if ref.kind == "EndpointSlice":
-            service = (obj["metadata"].get("labels") or {}).get(_SERVICE_LABEL, "")
-            self._slices.setdefault((ref.namespace, service), set()).add(ref)
+    def _take_off(self, ref: ObjectRef, known: Object, *, stays: Sequence[Shelf] = ()) -> None:
+        for shelf in _shelves_of(ref, known):
+            if shelf not in stays:
+                del self._shelves[shelf][ref]
+                if not self._shelves[shelf]:
+                    del self._shelves[shelf]
 
-    def _unindex(self, ref: ObjectRef, obj: Object) -> None:
-        self._owned.get((controller_uid(obj), ref.kind), set()).discard(ref)
-        if ref.kind == "EndpointSlice":
-            service = (obj["metadata"].get("labels") or {}).get(_SERVICE_LABEL, "")
-            self._slices.get((ref.namespace, service), set()).discard(ref)
+
+def _shelves_of(ref: ObjectRef, obj: Object) -> Iterator[Shelf]:
+    component, owner = component_of(obj), controller_uid(obj)
+    yield ("kind", ref.kind)
+    yield ("component", component)
+    yield ("component", component, ref.kind)
+    if owner:
+        yield ("owner", owner, ref.kind)
+    if ref.kind == "EndpointSlice":
+        yield ("slices", ref.namespace, service_of(obj))
 
 
 def trim(obj: Object) -> Object:
@@ -171,6 +179,11 @@ def component_of(obj: Object) -> str:
     """The component an object says it belongs to, or ``""``."""
     found = (obj["metadata"].get("labels") or {}).get(labels.COMPONENT, "")
     return str(found)
+
+
+def service_of(obj: Object) -> str:
+    """The Service that an EndpointSlice belongs to, or ``""``."""
+    return str((obj["metadata"].get("labels") or {}).get(_SERVICE_LABEL, ""))
 
 
 def controller_uid(obj: Object) -> str:

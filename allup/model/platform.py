@@ -18,7 +18,8 @@ RESERVED_NAMES = frozenset(
     (
         *("all", "plan", "diff", "render", "graph", "settings", "status", "wait", "why", "describe", "check"),
         *("logs", "events", "shell", "exec", "forward", "get", "kubectl", "restart", "scale", "sessions"),
-        *("secrets", "rotate", "orphans", "history", "env", "urls"),
+        *("secrets", "secret-from-file", "rotate", "orphans", "history", "env", "urls"),
+        *("debug", "dns", "container-id"),
     )
 )
 _FREE_FOR_TASKS = frozenset(("sessions",))

@@ -18,10 +18,10 @@ class Prefixes:
         self._colour = colour
 
     def of(self, pod: str, container: str) -> str:
-        """``pod container │ ``, coloured on a terminal, or ``""``."""
+        """``pod container | ``, coloured on a terminal, or ``""``."""
         if not self._several:
             return ""
-        text = f"{pod} {container} │ "
+        text = f"{pod} {container} | "
         if not self._colour:
             return text
         return f"\x1b[{_COLOURS[zlib.crc32(pod.encode()) % len(_COLOURS)]}m{text}\x1b[0m"

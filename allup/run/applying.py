@@ -32,6 +32,8 @@ _ACTIONS = {
 }
 _CRD = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
 _JOB = GroupKind("batch", "Job")
+_WORTH_A_LIST = 8
+"""From so many objects of a kind on, one list of their names is less work than a look at each."""
 
 
 class Applier:
@@ -65,6 +67,7 @@ class Applier:
         self._fresh_namespace = fresh_namespace
         self._deadline = deadline
         self._established = established
+        self._absent: set[ObjectRef] = set()
 
     def apply(self, component: Component, kinds: Sequence[tuple[GroupKind, str]]) -> Sequence[ObjectRef]:
         """Writes the component's objects in their order and returns them. *kinds* are those it has, with
@@ -87,12 +90,33 @@ class Applier:
         for _, group in sorted(groups.items()):
             if self._session.stop.is_set():
                 raise Stopped
+            self._look_for_foreign(group)
             self._pool.map(lambda each: self._apply_one(component, each), group)
             definitions = [d.ref for d in group if d.ref.group_kind == _CRD]
             if definitions:
                 self._established(component, definitions)
                 self._session.discovery.refresh()
         return [desired.ref for desired in assembled]
+
+    def _look_for_foreign(self, group: Sequence[Desired]) -> None:
+        """Finds out by one list a kind which objects do not exist at all, so that not each must be read."""
+        unknown: dict[tuple[GroupKind, str], list[ObjectRef]] = {}
+        for desired in group:
+            if not self._surely_known(desired.ref):
+                unknown.setdefault((desired.ref.group_kind, desired.ref.namespace), []).append(desired.ref)
+        for (kind, namespace), refs in unknown.items():
+            resource = self._session.discovery.find(kind.group, kind.kind)
+            if resource is None or len(refs) < _WORTH_A_LIST:
+                continue
+            try:
+                there = self._objects.names(resource, namespace)
+            except ApiError:
+                continue  # they are read one by one
+            self._absent.update(ref for ref in refs if ref.name not in there)
+
+    def _surely_known(self, ref: ObjectRef) -> bool:
+        fresh = self._fresh_namespace and bool(ref.namespace)
+        return fresh or ref in self._absent or self._watches.store.get(ref) is not None
 
     def _apply_one(self, component: Component, desired: Desired) -> None:
         if self._session.stop.is_set():
@@ -121,9 +145,7 @@ class Applier:
             if not conflicts.scaled_by_us(error):
                 raise conflicts.explain(error, desired, self._objects.get(desired.ref)) from error
             before, after = (((obj or {}).get("spec") or {}).get("replicas") for obj in (known, desired.body))
-            self._ledger.note(
-                f"{desired.ref} was scaled to {before}; it goes back to {after}", component.name, warning=True
-            )
+            self._ledger.note(f"{desired.ref} was scaled to {before}; it goes back to {after}", warning=True)
             applied = self._objects.apply(desired.body, known=known, force=True)
         later = self._assembler.pinned_later(component, desired, applied.obj)
         if later is not None:
@@ -135,9 +157,8 @@ class Applier:
 
     def _known(self, desired: Desired) -> Mapping[str, Any] | None:
         """The object as listed, refusing one that exists without being ours."""
-        known = self._watches.store.get(desired.ref)
-        if known is not None or (self._fresh_namespace and desired.ref.namespace):
-            return known
+        if self._surely_known(desired.ref):
+            return self._watches.store.get(desired.ref)
         found = self._objects.get(desired.ref)
         if found is None:
             return None

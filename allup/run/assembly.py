@@ -9,6 +9,7 @@ import json
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from allup import expressions
@@ -23,6 +24,8 @@ from allup.model.live import KnownLater, Live
 from allup.model.platform import Component, Pin
 from allup.model.secrets import Secret
 from allup.refs import ObjectRef, ShortRef
+
+_CONTENTS = ("ConfigMap", "Secret")
 
 
 @dataclass
@@ -64,11 +67,13 @@ class Assembler:
             live=live,
             secrets=self.secrets,
             salt_key=self.salt_key,
-            scope=self._scope(),
+            scope=self._scope,
             evaluation=self.evaluation,
         )
         finished = tuple(self._finish(component, each, live) for each in desired)
-        contents = {ref: _data(obj) for ref, obj in self.store.all() if _is_content(ref)}
+        contents = {
+            ref: _data(obj) for kind in _CONTENTS for ref, obj in self.store.of_kind(kind) if not ref.group
+        }
         with self._lock:
             self._contents |= {each.ref: _data(each.body) for each in finished if _is_content(each.ref)}
             contents |= self._contents
@@ -89,20 +94,24 @@ class Assembler:
         found = self.objects.discovery.find(group, kind)
         return builtin_scope(group, kind) if found is None else found.namespaced
 
+    @cached_property
     def _scope(self) -> Scope:
         documents = [one for some in self.loaded.documents.values() for one in some]
         return with_crds(documents, self.namespaced)
 
     def pinned_later(self, component: Component, desired: Desired, obj: Mapping[str, Any]) -> Desired | None:
         """*desired* with the values the server just chose for its pins, None when there is nothing to add."""
+        chosen = {
+            pin.path: value
+            for pin in _pins(component, desired.ref)
+            if (value := _at(obj, pin.path)) is not None and _at(desired.body, pin.path) is None
+        }
+        if not chosen:
+            return None
         body = copy.deepcopy(desired.body)
-        added = False
-        for pin in _pins(component, desired.ref):
-            value = _at(obj, pin.path)
-            if value is not None and _at(body, pin.path) is None:
-                _set(body, pin.path, value)
-                added = True
-        return replace(desired, body=body) if added else None
+        for path, value in chosen.items():
+            _set(body, path, value)
+        return replace(desired, body=body)
 
     def without_pins(self, component: Component, desired: Desired) -> Desired:
         """*desired* without its pinned values: the server shall choose again."""
@@ -180,7 +189,7 @@ class Assembler:
         return next((name for ref, name in made if _same_name(wanted, ref)), "")
 
     def _look_up(self, short: ShortRef, looking: bool) -> dict[str, Any] | None:
-        for ref, obj in self.store.all():
+        for ref, obj in self.store.of_kind(short.kind):
             if short.matches(ref) and (short.namespace or ref.namespace in ("", self.namespace)):
                 return dict(obj)
         if not looking:
@@ -204,7 +213,7 @@ def _pins(component: Component, ref: ObjectRef) -> tuple[Pin, ...]:
 
 
 def _is_content(ref: ObjectRef) -> bool:
-    return not ref.group and ref.kind in ("ConfigMap", "Secret")
+    return not ref.group and ref.kind in _CONTENTS
 
 
 def _data(obj: Mapping[str, Any]) -> Mapping[str, Any]:

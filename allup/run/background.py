@@ -21,11 +21,12 @@ _START, _END = 30.0, 5.0
 
 @dataclass(frozen=True)
 class Record:
-    """One forward in the background; *ports* are ``local → target:remote`` in words."""
+    """One forward in the background; *ports* are ``local → target:remote`` in words, *key*
+    tells what it was asked to forward, and where."""
 
     id: str
     holder: str
-    context: str
+    key: str
     ports: tuple[str, ...]
     urls: tuple[str, ...]
 
@@ -71,7 +72,7 @@ def _read(file: Path) -> Record | None:
         return Record(
             str(content["id"]),
             str(content["holder"]),
-            str(content["context"]),
+            str(content["key"]),
             tuple(content["ports"]),
             tuple(content["urls"]),
         )

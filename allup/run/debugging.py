@@ -142,7 +142,7 @@ def await_running(session: Session, ref: ObjectRef, container: str, statuses: st
             if ended:
                 raise AllupError(
                     f"debugging container {container}",
-                    f"has ended at once (exit code {ended.get('exitCode')}); its image needs sh, sleep and touch",
+                    f"has ended at once ({ended.get('exitCode')}); its image needs sh, sleep and touch",
                     next_step="Choose another with --image",
                 )
             waiting = state.get("waiting") or {}

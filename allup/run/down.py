@@ -110,13 +110,13 @@ class Down(InstanceRun):
 
     def _ours(self, component: str | None = None) -> dict[ObjectRef, Mapping[str, Any]]:
         """Objects of ours (of one component): not what controllers made from them, not our own records."""
+        store = self._watches.store
+        names = store.components() if component is None else (component,)
         return {
             ref: obj
-            for ref, obj in self._watches.store.all()
-            if component_of(obj)
-            and (component is None or component_of(obj) == component)
-            and not obj["metadata"].get("ownerReferences")
-            and ref.kind not in _COPIES
+            for name in names
+            for ref, obj in store.of_component(name)
+            if not obj["metadata"].get("ownerReferences") and ref.kind not in _COPIES
         }
 
     def _graph(self) -> Graph:
@@ -202,26 +202,16 @@ class Down(InstanceRun):
             self._remove_children(declared, deadline)
         # Pods first: what they use (claims, configuration, Services) goes after they are gone.
         with_pods = [ref for ref in going if ref.kind in _WITH_PODS]
-        for batch in (with_pods, [ref for ref in going if ref not in with_pods]):
+        for batch in (with_pods, [ref for ref in going if ref.kind not in _WITH_PODS]):
             ordered = in_delete_order(batch, lambda ref: ref)
             self._pool.map(lambda ref: self._delete(name, ref, going[ref]), ordered)
-            still_there = partial(self._still_there, tuple(batch), going, leaving)
-            left = leaving.await_gone(still_there, deadline)
+            uids = {ref: str(going[ref]["metadata"].get("uid", "")) for ref in batch}
+            left = leaving.await_gone(uids, deadline)
             if left:
                 self._stuck(name, left)
                 return False
         self._ledger.moved(name, Phase.GONE)
         return True
-
-    def _still_there(
-        self, batch: Sequence[ObjectRef], going: Mapping[ObjectRef, Mapping[str, Any]], leaving: Leaving
-    ) -> Sequence[ObjectRef]:
-        left = []
-        for ref in batch:
-            seen = self._watches.store.get(ref)
-            if seen is not None and seen["metadata"].get("uid") == going[ref]["metadata"].get("uid"):
-                left.append(ref)
-        return [*left, *leaving.pods()]
 
     def _delete(self, name: str, ref: ObjectRef, obj: Mapping[str, Any]) -> None:
         if self._session.stop.is_set():
@@ -259,7 +249,7 @@ class Down(InstanceRun):
                 component.name, Phase.DELETING, f"scaling {ref.name} to zero: {hook.why or 'it stops first'}"
             )
             self._objects.merge(ref, {"spec": {"replicas": 0}}, manager=labels.FIELD_MANAGER)
-            leaving.await_gone(partial(self._pods_of, self._uid(ref), leaving), deadline)
+            leaving.await_gone({}, deadline, partial(self._pods_of, self._uid(ref), leaving))
         for hook, listener in listening:
             if listener is not None:
                 self._conclude(component.name, hook, listener)
@@ -276,7 +266,7 @@ class Down(InstanceRun):
             return None
         simulated = simulated_nodes(self._objects)
         if any((obj.get("spec") or {}).get("nodeName") in simulated for _, obj in pods):
-            self._ledger.note(f"{component}: {hook.why or hook.pattern} is not looked for: simulated node")
+            self._ledger.note(f"{component}: whether {_clause(hook)} was not looked for: simulated node")
             return None
         api = self._session.api
         return Listener(
@@ -288,14 +278,14 @@ class Down(InstanceRun):
         )
 
     def _conclude(self, component: str, hook: AwaitLogLine, listener: Listener) -> None:
-        line = listener.heard(hook.timeout)
-        what = hook.why or f"the log line {hook.pattern!r}"
-        if line:
-            self._ledger.note(f"{component}: {what}: its log says so ({line})")
+        if line := listener.heard(hook.timeout):
+            self._ledger.note(f"{component}: its log says that {_clause(hook)}: {line}")
             return
         trouble = listener.trouble
         reason = f"its log could not be read ({trouble})" if trouble else f"no log said {hook.pattern!r}"
-        self._ledger.note(f"{component}: {what}: that could not be confirmed, {reason}", warning=True)
+        self._ledger.note(
+            f"{component}: it could not be confirmed that {_clause(hook)}: {reason}", warning=True
+        )
 
     def _uid(self, ref: ObjectRef) -> str:
         return str((self._watches.store.get(ref) or {"metadata": {}})["metadata"].get("uid", ""))
@@ -456,3 +446,7 @@ def _is_true(expression: str, obj: Mapping[str, Any]) -> bool:
         return expressions.first(expression, dict(obj)) is True
     except ValueError:
         return False
+
+
+def _clause(hook: AwaitLogLine) -> str:
+    return hook.why or f"a log says {hook.pattern!r}"

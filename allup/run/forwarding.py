@@ -134,7 +134,7 @@ def bind(port: int, spec: PortSpec | None = None) -> socket.socket:
             raise InputError(
                 f"local port {port}",
                 f"is taken by {holder}" if holder else "is taken by another program",
-                next_step=f"Choose another, such as {_other(port)}:{remote}, or :{remote} for any that is free",
+                next_step=f"Choose another, such as {_other(port)}:{remote}, or :{remote} for any free one",
             ) from None
         if error.errno == errno.EACCES:
             raise InputError(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from allup.cluster.store import component_of
 from allup.cluster.watch import Watches
 from allup.refs import ObjectRef
 from allup.run.clock import Clock
@@ -33,31 +32,44 @@ class Leaving:
         self._on_message = on_message
 
     def await_gone(
-        self, still_there: Callable[[], Sequence[ObjectRef]], deadline: float
+        self,
+        going: Mapping[ObjectRef, str],
+        deadline: float,
+        pods: Callable[[], Sequence[ObjectRef]] | None = None,
     ) -> Sequence[ObjectRef]:
-        """Waits until *still_there* answers nothing, or *deadline*; returns what is left."""
+        """Waits until the objects of those uids are gone and *pods* (all of the component) are none, or until
+        *deadline*; returns what is left. Another object of the same name does not count."""
+        pods = pods or self.pods
+        left = dict(going)
         waiting = self._switchboard.subscribe(self._component)
         said = ""
         try:
-            while left := still_there():
-                message = f"{left[0]} is being deleted" + (f", and {len(left) - 1} more" if left[1:] else "")
+            changed: Iterable[ObjectRef] = tuple(left)
+            while True:
+                for ref in changed:
+                    if ref in left and not self._is_there(ref, left[ref]):
+                        del left[ref]
+                still_there = [*left, *pods()]
+                if not still_there:
+                    return ()
+                others = f", and {len(still_there) - 1} more" if still_there[1:] else ""
+                message = f"{still_there[0]} is being deleted{others}"
                 if message != said:
                     said = message
                     self._on_message(message)
                 if self._clock.monotonic() >= deadline:
-                    return left
-                self._switchboard.next_news(waiting, self._stop)
-            return ()
+                    return still_there
+                changed = self._switchboard.next_news(waiting, self._stop) or tuple(left)
         finally:
             self._switchboard.unsubscribe(self._component, waiting)
 
     def pods(self) -> Sequence[ObjectRef]:
         """The component's pod objects that still exist, whoever owns them."""
-        return [
-            ref
-            for ref, obj in self._watches.store.all()
-            if ref.kind == "Pod" and component_of(obj) == self._component
-        ]
+        return [ref for ref, _ in self._watches.store.of_component(self._component, ("Pod",))]
+
+    def _is_there(self, ref: ObjectRef, uid: str) -> bool:
+        seen = self._watches.store.get(ref)
+        return seen is not None and seen["metadata"].get("uid", "") == uid
 
 
 def holds(obj: Mapping[str, Any]) -> str:

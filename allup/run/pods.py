@@ -132,3 +132,23 @@ def chosen_container(pod: Object, wanted: str) -> str:
         )
     marked = (pod["metadata"].get("annotations") or {}).get("kubectl.kubernetes.io/default-container")
     return marked if marked in known else known[0]
+
+
+def runs(pod: Object, container: str) -> bool:
+    """Whether that container of the pod is running right now."""
+    for key in ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"):
+        for status in (pod.get("status") or {}).get(key) or ():
+            if status["name"] == container:
+                return "running" in (status.get("state") or {})
+    return False
+
+
+def container_ids(pod: Object) -> Sequence[tuple[str, str, str, str, str]]:
+    """Node, pod, container, runtime and id of each container; the last two are ``""`` before it is made."""
+    rows = []
+    for key in ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"):
+        for status in (pod.get("status") or {}).get(key) or ():
+            runtime, _, identity = str(status.get("containerID") or "").rpartition("://")
+            node = str((pod.get("spec") or {}).get("nodeName") or "")
+            rows.append((node, str(pod["metadata"]["name"]), str(status["name"]), runtime, identity))
+    return rows

@@ -119,7 +119,7 @@ def plan_rotation(session: Session, loaded: LoadedPlatform, name: str, given: Gi
         rendered=tuple(d.ref for d in there if d.ref.kind in ("Secret", "ConfigMap")),
         claims=tuple(d.ref for d in there if d.ref.kind == _CLAIM),
         components=tuple(dict.fromkeys((component.name, *(d.component for d in there)))),
-        breaks=secret.rotation or secret.help,
+        breaks=secret.rotation,
         desired={d.ref: d for d in (after[ref], *there)},
     )
 

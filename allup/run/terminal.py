@@ -15,7 +15,7 @@ from allup.cluster.websockets import Channels
 SHELL = (
     "sh",
     "-c",
-    'TERM="${TERM:-xterm}"; export TERM; if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi',
+    'export TERM="${TERM:-xterm}"; if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi',
 )
 """bash where there is one, else sh."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from allup.cluster.discovery import Discovery
-from allup.cluster.store import Store, component_of, controller_uid
+from allup.cluster.store import Store, component_of, controller_uid, service_of
 from allup.cluster.watch import Watches
 from allup.errors import AllupError
 from allup.readiness import Readiness, State, judge
@@ -76,16 +76,23 @@ class Switchboard:
         self._queues.setdefault(component, []).append(waiting)
         return waiting
 
-    def next_news(self, waiting: queue.SimpleQueue[ObjectRef | None], stop: threading.Event) -> None:
-        """Returns at the next change, after a second at the latest; raises Stopped, or a watch's failure."""
+    def next_news(
+        self, waiting: queue.SimpleQueue[ObjectRef | None], stop: threading.Event
+    ) -> frozenset[ObjectRef]:
+        """What has changed, returned at the next change and after a second at the latest; raises Stopped, or
+        a watch's failure."""
+        news = set()
         try:
-            waiting.get(timeout=1.0)
+            news.add(waiting.get(timeout=1.0))
+            while True:
+                news.add(waiting.get_nowait())
         except queue.Empty:
             pass
         if stop.is_set():
             raise Stopped
         if self.failure is not None:
             raise self.failure
+        return frozenset(ref for ref in news if ref is not None)
 
     def unsubscribe(self, component: str, waiting: queue.SimpleQueue[ObjectRef | None]) -> None:
         """Ends a subscription."""
@@ -151,6 +158,10 @@ class Wait:
     ) -> None:
         self._component = component
         self._refs = tuple(refs)
+        self._services = frozenset(ref for ref in self._refs if ref.group_kind == _SERVICE)
+        self._above_others = (
+            frozenset(ref for ref in self._refs if ref.group_kind in _BESIDE) | self._services
+        )
         self._watches = watches
         self._discovery = discovery
         self._switchboard = switchboard
@@ -161,7 +172,7 @@ class Wait:
         self._deadline = deadline
         self._grace = grace
         self._pending: dict[ObjectRef, Readiness] = {}
-        self._caused_at: dict[tuple[ObjectRef, str], float] = {}
+        self._caused_at: dict[ObjectRef, tuple[str, float]] = {}
         self._said = ""
 
     def run(self) -> None:
@@ -177,6 +188,8 @@ class Wait:
             self._judge(self._refs)
             if not self._pending:
                 return
+            # By name from here on, so that the one to be named first is found without a search.
+            self._pending = dict(sorted(self._pending.items(), key=lambda item: str(item[0])))
             self._each_kind(self._watches.open, only_slices=False)
             self._judge(self._refs)
             while self._pending:
@@ -195,7 +208,7 @@ class Wait:
 
     def _next_changes(self, waiting: queue.SimpleQueue[ObjectRef | None]) -> Sequence[ObjectRef]:
         """The objects to judge again: woken by a change, or by the nearest limit."""
-        limit = min([self._deadline, *(at + self._grace for at in self._caused_at.values())])
+        limit = min([self._deadline, *(at + self._grace for _, at in self._caused_at.values())])
         changed: set[ObjectRef] = set()
         try:
             # A probe's grace and a pod's age change verdicts without any news: look once a second.
@@ -217,20 +230,23 @@ class Wait:
 
     def _concerned(self, changed: set[ObjectRef]) -> set[ObjectRef]:
         """The pending objects whose verdict may differ now: themselves, and those above them."""
-        concerned = set()
+        concerned: set[ObjectRef] = set()
         for ref in changed:
             if ref in self._pending:
                 concerned.add(ref)
-            elif ref.group_kind == _SLICES or ref.kind in _WORKLOADS:
-                concerned |= {p for p in self._pending if p.group_kind == _SERVICE}
+            elif ref.kind in _WORKLOADS:
+                concerned |= self._services
             if ref.kind in ("Pod", "ReplicaSet", "EndpointSlice"):
-                concerned |= self._owners(ref)
-        return concerned
+                concerned.update(self._above(ref))
+        return concerned & self._pending.keys()
 
-    def _owners(self, ref: ObjectRef) -> set[ObjectRef]:
+    def _above(self, ref: ObjectRef) -> Collection[ObjectRef]:
+        """The object of ours that owns this one, or that it is an EndpointSlice of."""
         obj = self._watches.store.get(ref)
-        if obj is None:  # gone: its owner is not known any more
-            return {p for p in self._pending if p.group_kind in _BESIDE or p.group_kind == _SERVICE}
+        if obj is None:  # gone: whom it belonged to is not known any more
+            return self._above_others
+        if ref.kind == "EndpointSlice":
+            return (ObjectRef("", "Service", ref.namespace, service_of(obj)),)
         for _ in range(3):
             owner = next(
                 (o for o in obj["metadata"].get("ownerReferences") or () if o.get("controller")), None
@@ -240,12 +256,12 @@ class Wait:
             group = owner["apiVersion"].rpartition("/")[0]
             ref = ObjectRef(group, owner["kind"], ref.namespace, owner["name"])
             if ref in self._pending:
-                return {ref}
+                return (ref,)
             above = self._watches.store.get(ref)
             if above is None:
                 break
             obj = above
-        return set()
+        return ()
 
     def _judge(self, refs: Sequence[ObjectRef]) -> None:
         now, at = self._clock.now(), self._clock.monotonic()
@@ -260,7 +276,7 @@ class Wait:
                 raise self._not_ready(ref, "it cannot become ready by waiting")
         if self._stopped():
             raise Stopped
-        for (ref, _), since in self._caused_at.items():
+        for ref, (_, since) in self._caused_at.items():
             if at - since >= self._grace:
                 raise self._not_ready(ref, f"no better after {self._grace:.0f} s of grace")
         if self._pending and at >= self._deadline:
@@ -273,13 +289,14 @@ class Wait:
         return judge(obj, self._beside, now)
 
     def _remember_cause(self, ref: ObjectRef, readiness: Readiness, at: float) -> None:
-        for key in [key for key in self._caused_at if key[0] == ref and key[1] != readiness.cause]:
-            del self._caused_at[key]
-        if readiness.cause and not readiness.ready:
-            self._caused_at.setdefault((ref, readiness.cause), at)
+        if readiness.ready or not readiness.cause:
+            self._caused_at.pop(ref, None)
+        elif self._caused_at.get(ref, ("", at))[0] != readiness.cause:
+            self._caused_at[ref] = (readiness.cause, at)
 
     def _worst(self) -> ObjectRef:
-        return min(self._pending, key=lambda ref: (not self._pending[ref].cause, str(ref)))
+        """Whatever has a cause before what merely takes its time; then by name."""
+        return min(self._caused_at, key=str) if self._caused_at else next(iter(self._pending))
 
     def _not_ready(self, ref: ObjectRef, why: str) -> NotReady:
         return NotReady(ref, self._pending[ref], why, len(self._pending) - 1)
@@ -288,9 +305,9 @@ class Wait:
         ref = self._worst()
         readiness = self._pending[ref]
         message = f"{ref.kind}/{ref.name}: {readiness.message}"
-        left = self._caused_at.get((ref, readiness.cause))
-        if left is not None:
-            message += f" (given {max(0.0, left + self._grace - self._clock.monotonic()):.0f} s more)"
+        if ref in self._caused_at:
+            _, since = self._caused_at[ref]
+            message += f" (given {max(0.0, since + self._grace - self._clock.monotonic()):.0f} s more)"
         if len(self._pending) > 1:
             message += f", and {len(self._pending) - 1} more"
         if message != self._said:

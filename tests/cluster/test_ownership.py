@@ -9,7 +9,7 @@ import pytest
 from allup.errors import AllupError
 from allup.model import labels
 from allup.run.progress import Action, Note, Phase, Progress
-from tests.cluster.platforms_for_tests import Instance, config, obj
+from tests.cluster.platforms_for_tests import Instance, config, obj, service
 
 pytestmark = pytest.mark.cluster
 
@@ -73,6 +73,23 @@ def test_an_object_that_is_not_ours_is_refused_naming_its_managers_and_adopted_w
     assert adopted.outcome == "done"
     assert instance.get("ConfigMap/base")["data"] == {"key": "ours"}
     assert instance.up(part).did() == {"ConfigMap/base": Action.UNCHANGED}
+
+
+def test_among_many_new_objects_a_foreign_one_is_refused_without_a_look_at_each(instance: Instance) -> None:
+    instance.create_namespace()
+    instance.create(config("base-7", key="theirs"), manager="their-tool")
+    told = instance.up(instance.part("base", *(config(f"base-{index}", key="ours") for index in range(30))))
+    [finding] = told["base"].findings
+    assert f"ConfigMap/{instance.namespace}/base-7" in str(finding.ref)
+    assert "their-tool" in finding.message
+    assert instance.get("ConfigMap/base-7")["data"] == {"key": "theirs"}
+    assert told.finished.requests < 30 + 25
+
+
+def test_many_new_objects_are_made_in_a_namespace_that_holds_none_of_their_kind(instance: Instance) -> None:
+    instance.create_namespace()
+    services = [service(f"base-{index}", ports=[{"port": 80}]) for index in range(10)]
+    assert set(instance.up(instance.part("base", *services)).did().values()) == {Action.CREATED}
 
 
 def test_an_object_of_another_instance_is_refused_by_its_name(instance: Instance) -> None:

@@ -224,7 +224,7 @@ def test_down_says_why_the_licence_could_not_be_listened_for_and_a_file_needs_no
     rstudio: RStudio,
 ) -> None:
     rstudio.bring_up()
-    assert "the licence is given back is not looked for: simulated node" in rstudio.take_down().notes
+    assert "whether the licence is given back was not looked for: simulated node" in rstudio.take_down().notes
     rstudio.bring_up(license_mode="file")
     assert "licence" not in rstudio.take_down().notes
 

@@ -1,0 +1,204 @@
+"""forward: ports of this machine that lead into the cluster, here or in the background."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from allup import InputError
+from allup.report.tables import table
+from allup.run import background, pods, portspecs
+from allup.run.pods import Behind
+from allup.run.portspecs import PortSpec
+from tasks import where
+from tasks.checkout import CHECKOUT
+from tasks.output import SCHEMA, say, say_json, tell
+from tasks.preparing import Prepared, names, prepare
+from tasks.verb import Call
+
+if TYPE_CHECKING:
+    from allup.run.forwarding import Forward
+
+
+def forward(call: Call) -> None:
+    """Opens ports and carries what comes, until Ctrl-C; or does so in the background."""
+    if call.given.get("list"):
+        _list(call)
+    elif call.given.get("stop"):
+        _stop(call, names(call.given["stop"]))
+    elif call.given.get("background"):
+        prepared = prepare(call)
+        _wanted(prepared, call.words)
+        _say_started(call, _in_background(prepared, call.words or _url_words(prepared)))
+    else:
+        _here(prepare(call))
+
+
+def open_urls(prepared: Prepared) -> None:
+    """The ports of the platform's URLs, in the background; nothing when it has none."""
+    words = _url_words(prepared)
+    if not words:
+        tell(f"{prepared.platform.name} names no URL, so there is nothing to forward")
+        return
+    _say_started(prepared.call, _in_background(prepared, words))
+
+
+def _here(prepared: Prepared) -> None:
+    from allup.identity import Holder
+    from allup.run.forwarding import open_forwards
+
+    call, session, mask = prepared.call, prepared.session, prepared.redactor.mask
+    opened: list[Forward] = []
+    for behind, ports in _wanted(prepared, call.words):
+        try:
+            opened += open_forwards(session, behind, ports, lambda text: tell(mask(text)))
+        except BaseException:
+            for one in opened:
+                one.listener.close()
+            raise
+    for one in opened:
+        one.start()
+    named = {word: name for name, word in prepared.platform.urls}
+    urls = tuple(
+        f"{named[f'{o.title}:{o.remote}']}: {o.url}" for o in opened if f"{o.title}:{o.remote}" in named
+    )
+    file = os.environ.get(background.RECORD)
+    record = background.Record(
+        id=Path(file).stem if file else "",
+        holder=str(Holder.current()),
+        key=_key(prepared, call.words),
+        ports=tuple(str(one) for one in opened),
+        urls=urls,
+    )
+    if file:
+        background.write(Path(file), record)
+    else:
+        _say_ports(call, record)
+        tell("Ctrl-C ends it.")
+    try:
+        while not session.stop.wait(3600):
+            pass
+    finally:
+        session.stop.set()
+        if file:
+            Path(file).unlink(missing_ok=True)
+
+
+def _wanted(prepared: Prepared, words: Sequence[str]) -> list[tuple[Behind, list[PortSpec]]]:
+    """What the words ask for: ``svc/NAME`` begins a new target, the first word always does."""
+    words = words or _url_words(prepared)
+    if not words:
+        raise InputError(
+            "forward",
+            f"of what; {prepared.platform.name} names no URL",
+            next_step="Name a component or svc/NAME, and ports",
+        )
+    found: list[tuple[Behind, list[PortSpec]]] = []
+    for number, word in enumerate(words):
+        if number == 0 or "/" in word:
+            found.append((_behind(prepared, word), []))
+        else:
+            found[-1][1].append(portspecs.parse(word))
+    return [(behind, ports or _all_ports(prepared, behind)) for behind, ports in found]
+
+
+def _behind(prepared: Prepared, word: str) -> Behind:
+    from tasks.streaming import component
+
+    kind, slash, name = word.partition("/")
+    if not slash:
+        return component(prepared, word)
+    namespace, objects = prepared.platform.namespace, prepared.session.objects
+    if kind in ("svc", "service", "services"):
+        return pods.of_service(name, namespace, objects)
+    if kind in ("pod", "pods"):
+        return Behind(f"pod/{name}", namespace, pod=name)
+    raise InputError(f"{word!r}", "is not understood", next_step="Write COMPONENT, svc/NAME or pod/NAME")
+
+
+def _all_ports(prepared: Prepared, behind: Behind) -> list[PortSpec]:
+    found = list(portspecs.all_ports(behind.service, pods.best(behind.pods(prepared.session.objects))))
+    if not found:
+        raise InputError(behind.title, "names no port", next_step="Give one: LOCAL:REMOTE")
+    return found
+
+
+def _url_words(prepared: Prepared) -> list[str]:
+    """The platform's URLs (``svc/rsp:8787``) as words: ``svc/rsp 8787``."""
+    words = []
+    for _, url in prepared.platform.urls:
+        target, _, port = url.partition(":")
+        words += [target, *([port] if port else [])]
+    return words
+
+
+def _in_background(prepared: Prepared, words: Sequence[str]) -> background.Record:
+    key, folder = _key(prepared, words), _folder()
+    for record in background.listed(folder):
+        if record.key == key:
+            tell(f"forward {record.id} does this already")
+            return record
+    argv = [sys.executable, sys.argv[0], f"{prepared.call.platform.collection}.forward", *words]
+    argv += ["--context", prepared.target.context, "--kubeconfig", prepared.target.kubeconfig]
+    argv += ["--instance", prepared.platform.instance, "--namespace", prepared.platform.namespace]
+    return background.start(folder, argv, os.environ, CHECKOUT)
+
+
+def _key(prepared: Prepared, words: Sequence[str]) -> str:
+    return " ".join([prepared.session.context, prepared.platform.instance, *words])
+
+
+def _folder() -> Path:
+    return where.choice_file().parent / "forwards"
+
+
+def _list(call: Call) -> None:
+    running = background.listed(_folder())
+    if call.given.get("json"):
+        say_json({"schema": SCHEMA, "type": "forwards", "forwards": [_json(r) for r in running]})
+    elif running:
+        rows = [(r.id, r.pid, r.key.partition(" ")[0], "\n".join((*r.ports, *r.urls))) for r in running]
+        say(table(("ID", "PROCESS", "CONTEXT", "PORTS"), rows))
+    else:
+        say("No forward goes on in the background.")
+
+
+def _stop(call: Call, which: Sequence[str]) -> None:
+    ended = [record for one in which for record in background.stop(_folder(), one)]
+    if call.given.get("json"):
+        say_json({"schema": SCHEMA, "type": "forwards-stopped", "forwards": [_json(r) for r in ended]})
+        return
+    for record in ended:
+        say(f"forward {record.id} has ended: {', '.join(record.ports)}")
+    if not ended:
+        say("No forward goes on in the background.")
+
+
+def _say_started(call: Call, record: background.Record) -> None:
+    # all-up --json has its own document on standard output.
+    if call.verb.name == "forward":
+        _say_ports(call, record)
+    else:
+        for line in record.urls or record.ports:
+            tell(line)
+    tell(f"It goes on in the background; inv {call.platform.collection}.forward --stop {record.id} ends it.")
+
+
+def _say_ports(call: Call, record: background.Record) -> None:
+    if call.given.get("json"):
+        say_json({"schema": SCHEMA, "type": "forward", **_json(record)})
+        return
+    for line in (*record.ports, *record.urls):
+        say(line)
+
+
+def _json(record: background.Record) -> dict[str, object]:
+    return {
+        "id": record.id,
+        "pid": record.pid,
+        "ports": list(record.ports),
+        "urls": list(record.urls),
+    }
