@@ -59,7 +59,8 @@ class PlatformTask(OptionalArgument):
         return min(len(words_after(names, with_value, sys.argv)), self._verb.words)
 
     def _asked_for(self) -> bool:
-        return any(name in sys.argv for name in self._called())
+        words = {word.rpartition("=")[2] for word in sys.argv}  # --help=NAME names it too
+        return not words.isdisjoint(self._called())
 
     def _called(self) -> frozenset[str]:
         names = (self._verb.name, *self._verb.aliases)

@@ -63,8 +63,6 @@ class Prepared:
         )
         instance = self.call.given.get("instance") or self.name
         namespace = self.call.given.get("namespace") or instance
-        for flag, name in (("--instance", instance), ("--namespace", namespace)):
-            _valid_name(flag, name)
         return replace(found, values=replace(found.values, instance=instance, namespace=namespace))
 
     @cached_property
@@ -151,7 +149,10 @@ class Prepared:
 
 
 def prepare(call: Call) -> Prepared:
-    """What follows from a call, worked out when asked for."""
+    """What follows from a call, worked out when asked for. Raises InputError for an impossible name."""
+    for flag in ("instance", "namespace"):
+        if call.given.get(flag):
+            _valid_name(f"--{flag}", call.given[flag])
     return Prepared(call, Redactor())
 
 

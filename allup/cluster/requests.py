@@ -303,12 +303,15 @@ def _why_unreachable(error: Exception) -> str:
         return "its name does not resolve"
     if isinstance(error, urllib3.exceptions.SSLError):
         return f"its certificate is not accepted ({_innermost(error)})"
+    if isinstance(error, urllib3.exceptions.NewConnectionError):  # a kind of ConnectTimeoutError
+        refused = isinstance(error.__cause__ or error.__context__, ConnectionRefusedError)
+        return (
+            "nothing listens there (connection refused)" if refused else f"no way there ({_innermost(error)})"
+        )
     if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
         return f"no connection within {CONNECT_TIMEOUT:.0f} s"
     if isinstance(error, urllib3.exceptions.ReadTimeoutError):
         return "no answer in time"
-    if isinstance(error, urllib3.exceptions.NewConnectionError):
-        return "nothing listens there (connection refused)"
     return f"the connection broke ({_innermost(error)})"
 
 
