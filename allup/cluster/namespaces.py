@@ -76,7 +76,7 @@ def held_by(objects: Objects, name: str) -> str:
     """The objects in a namespace that finalizers keep, in words; asks for every kind, so only when stuck."""
     found = []
     for resource in objects.discovery.listable():
-        if not resource.namespaced or "list" not in resource.verbs:
+        if not resource.namespaced:
             continue
         try:
             listed = objects.list(resource, name)
