@@ -64,11 +64,13 @@ class Down(InstanceRun):
         """Does all of it; what is stuck is in the result. Raises AllupError for what is wrong beforehand,
         InputError when live dependants are in the way."""
         platform = self._platform
-        self._namespace = namespaces.look(self._objects, platform.namespace, platform.instance)
+        with self._reading():
+            self._namespace = namespaces.look(self._objects, platform.namespace, platform.instance)
         with self._ending(lambda: self._finish("interrupted")):
             self._lock_if_there()  # before looking: another run may be making what is to go
             empty = Inventory(platform.name, platform.instance, platform.namespace)
-            self._inventory = inventories.read(self._objects, empty)
+            with self._reading():
+                self._inventory = inventories.read(self._objects, empty)
             self._see_what_is_there()
             graph = self._graph()
             self._names = selected_down(graph, self._options.only, self._live(), self._options.cascade)

@@ -78,7 +78,8 @@ class Up(InstanceRun):
     def run(self) -> RunFinished:
         """Does all of it. Raises AllupError for what is wrong before the first component starts; what fails
         later is in the result. Ctrl-C and SIGTERM are passed on once the half-done state was reported."""
-        self._prepare()
+        with self._reading():
+            self._prepare()
         with self._ending(lambda: self._finish("interrupted")):
             self._begin()
             succeeded = Schedule(
