@@ -16,6 +16,7 @@ from typing import ParamSpec, TypeVar
 from invoke.exceptions import Exit, ParseError, UnexpectedExit
 
 from allup.errors import AllupError, ApiError, ClusterError, Terminated
+from tasks import withheld
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,6 +39,7 @@ def edge(body: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(body)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        withheld.take()
         try:
             with _terminable():
                 return body(*args, **kwargs)

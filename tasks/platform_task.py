@@ -37,6 +37,12 @@ class PlatformTask(OptionalArgument):
         body.__doc__ = f"{verb.help}\n\nExample: inv {example}"
         super().__init__(body, name=verb.name, aliases=verb.aliases, positional=(), auto_shortflags=False)
 
+    def __eq__(self, other: object) -> bool:
+        # Invoke leaves out a call that equals an earlier one, so that up, down, up would end after down.
+        return False
+
+    __hash__ = OptionalArgument.__hash__
+
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
         """The flags, when anybody could see them."""
         if not self._asked_for():

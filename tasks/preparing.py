@@ -19,7 +19,7 @@ from allup.refs import ShortRef
 from allup.run.options import RunOptions
 from allup.run.secretsource import Given
 from allup.settings import ResolvedSettings, SettingsFile, check_known, resolve
-from tasks import where
+from tasks import where, withheld
 from tasks.verb import Call
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Prepared:
     def given(self) -> Given:
         """The environment and files for secrets, and the settings to be remembered."""
         if self.last_up is not None:
-            return Given(os.environ, read_file, self.last_up)
+            return Given(withheld.environ(), read_file, self.last_up)
         remembered: dict[str, tuple[Any, str]] = {
             spec.name: (
                 _plain(getattr(self.settings.values, spec.name)),
@@ -125,7 +125,7 @@ class Prepared:
             )
             for spec in setting_specs(self.call.platform.settings)
         }
-        return Given(os.environ, read_file, remembered)
+        return Given(withheld.environ(), read_file, remembered)
 
     def options(self, default_timeout: float) -> RunOptions:
         """The flags that are about the run."""
@@ -153,7 +153,10 @@ def prepare(call: Call) -> Prepared:
     for flag in ("instance", "namespace"):
         if call.given.get(flag):
             _valid_name(f"--{flag}", call.given[flag])
-    return Prepared(call, Redactor())
+    redactor = Redactor()
+    for value in withheld.values().values():
+        redactor.add(value)
+    return Prepared(call, redactor)
 
 
 def read_file(path: str) -> str | None:

@@ -39,11 +39,12 @@ def untouched(server: Api) -> Iterator[str]:
         ("k8s.all-up --timeout", "k8s.all-up: --timeout needs a value"),
         ("k8s.all-up --only", "k8s.all-up: --only needs a value"),
         ("k8s.all-up --timeout --json", "k8s.all-up: --timeout needs a value"),
+        ("k8s.plan --instance a --instance b", "k8s.plan: --instance is given twice"),
         ("k8s.all-up --ldap-admin=yes", "k8s.all-up: --ldap-admin takes no value"),
         ("k8s.secrets license again", "k8s.secrets: 'again' is a word too many"),
         ("cluster.use one two", "cluster.use: 'two' is a word too many"),
         ("cluster.use", "cluster.use: which one?"),
-        ("k8s.logs", "k8s.logs: whose? Name a component (setup, "),
+        ("k8s.logs", "logs: of which component. Its components are setup, "),
         ("k8s.all-down --dry", "k8s.all-down: there is no dry run of it"),
     ],
 )

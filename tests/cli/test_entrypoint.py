@@ -16,8 +16,9 @@ ROOT = Path(__file__).parents[2]
 CLUSTER = "build delete doctor down kubeconfig list status up use"
 
 VERBS = """
-    all-down all-up check describe diff env events get graph history kubectl logs orphans plan render restart
-    rotate scale secret-from-file secrets settings status urls wait why
+    all-down all-up check container-id debug describe diff dns env events exec forward get graph history
+    kubectl logs orphans plan render
+    restart rotate scale secret-from-file secrets settings shell status urls wait why
 """
 
 RSTUDIO = """
