@@ -56,8 +56,8 @@ def open_session(
     if expected_fingerprint and expected_fingerprint not in found:
         raise ClusterError(
             f"context {context!r}",
+            "is not the cluster that was chosen, or does not let us see that it is",
             evidence=f"It was {expected_fingerprint}, now it is {' or '.join(found) or 'hidden'}",
-            evidence=f"Its fingerprint was {expected_fingerprint}, now it is {' or '.join(found) or 'hidden'}",
             next_step=f"If this is right, choose it again: inv cluster.use {context}",
         )
     api.patience = 30.0
