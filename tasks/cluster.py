@@ -141,6 +141,10 @@ def use(c: Context, name: str = "", kubeconfig: str | None = None, forget: bool 
     found = where.target({"context": known.get(name, name), "kubeconfig": kubeconfig}, where.allowed())
     chosen = where.choose(found)
     _say(f"{chosen.context} is the cluster of this checkout now.")
+    if not chosen.fingerprint:
+        _say("It has no fingerprint: another cluster of that name would not be noticed.")
+    elif chosen.fingerprint.startswith("ca:"):
+        _say("Its kube-system may not be read, so it is known by its certificate authority.")
 
 
 @task(auto_shortflags=False)

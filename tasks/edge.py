@@ -15,7 +15,8 @@ from typing import ParamSpec, TypeVar
 
 from invoke.exceptions import Exit, ParseError, UnexpectedExit
 
-from allup.errors import AllupError, Terminated
+from allup.errors import AllupError, ApiError, ClusterError, Terminated
+from tasks import withheld
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,12 +32,14 @@ _CANNOT_WRITE = {
 def edge(body: Callable[P, R]) -> Callable[P, R]:
     """Put between ``@task`` and a body, so that every failure leaves with its documented exit code.
 
-    AllupError: its own code. Ctrl-C: 130. SIGTERM: 143. A disk or folder that cannot be written: 3. Anything
-    else is a fault of ours: 1. ``ALLUP_DEBUG=1``, or ``--debug``, shows the traceback as well.
+    AllupError: its own code, 3 for what may not even be begun. Ctrl-C: 130. SIGTERM: 143. A disk or folder
+    that cannot be written: 3. Anything else is a fault of ours: 1. ``ALLUP_DEBUG=1``, or ``--debug``, shows
+    the traceback as well.
     """
 
     @functools.wraps(body)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        withheld.take()
         try:
             with _terminable():
                 return body(*args, **kwargs)
@@ -56,6 +59,9 @@ def edge(body: Callable[P, R]) -> Callable[P, R]:
 def explain(error: BaseException) -> tuple[str | None, int]:
     """The paragraph (None: say nothing) and the exit code for *error*."""
     match error:
+        case ApiError(status=403):
+            # Nothing was written: what is forbidden later ends its component, and not the run.
+            return str(error), ClusterError.exit_code
         case AllupError():
             return str(error), error.exit_code
         case KeyboardInterrupt():

@@ -37,6 +37,12 @@ class PlatformTask(OptionalArgument):
         body.__doc__ = f"{verb.help}\n\nExample: inv {example}"
         super().__init__(body, name=verb.name, aliases=verb.aliases, positional=(), auto_shortflags=False)
 
+    def __eq__(self, other: object) -> bool:
+        # Invoke leaves out a call that equals an earlier one, so that up, down, up would end after down.
+        return False
+
+    __hash__ = OptionalArgument.__hash__
+
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
         """The flags, when anybody could see them."""
         if not self._asked_for():
@@ -59,7 +65,8 @@ class PlatformTask(OptionalArgument):
         return min(len(words_after(names, with_value, sys.argv)), self._verb.words)
 
     def _asked_for(self) -> bool:
-        return any(name in sys.argv for name in self._called())
+        words = {word.rpartition("=")[2] for word in sys.argv}  # --help=NAME names it too
+        return not words.isdisjoint(self._called())
 
     def _called(self) -> frozenset[str]:
         names = (self._verb.name, *self._verb.aliases)

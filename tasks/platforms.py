@@ -13,7 +13,7 @@ from invoke.collection import Collection
 
 from allup import AllupError, InputError
 from allup.errors import did_you_mean
-from tasks import daily_objects, daily_streams, extra
+from tasks import daily_objects, daily_streams, extra, withheld
 from tasks.checkout import CHECKOUT
 from tasks.platform_folder import PlatformFolder
 from tasks.platform_task import PlatformTask
@@ -83,6 +83,7 @@ def _collection(platform: PlatformFolder) -> Collection:
             f"k8s/{platform.folder.name}/platform.py{_line_of(error, platform.folder)}",
             f"platform() fails on its defaults: {type(error).__name__}: {error}",
         ) from error
+    withheld.declare(default)
     collection = Collection(platform.collection)
     makers = (platform_verbs, daily_objects.verbs, daily_streams.verbs, extra.verbs, component_verbs)
     verbs = {verb.name: verb for maker in makers for verb in maker(default)}

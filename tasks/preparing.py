@@ -19,7 +19,7 @@ from allup.refs import ShortRef
 from allup.run.options import RunOptions
 from allup.run.secretsource import Given
 from allup.settings import ResolvedSettings, SettingsFile, check_known, resolve
-from tasks import where
+from tasks import where, withheld
 from tasks.verb import Call
 
 if TYPE_CHECKING:
@@ -63,8 +63,6 @@ class Prepared:
         )
         instance = self.call.given.get("instance") or self.name
         namespace = self.call.given.get("namespace") or instance
-        for flag, name in (("--instance", instance), ("--namespace", namespace)):
-            _valid_name(flag, name)
         return replace(found, values=replace(found.values, instance=instance, namespace=namespace))
 
     @cached_property
@@ -119,7 +117,7 @@ class Prepared:
     def given(self) -> Given:
         """The environment and files for secrets, and the settings to be remembered."""
         if self.last_up is not None:
-            return Given(os.environ, read_file, self.last_up)
+            return Given(withheld.environ(), read_file, self.last_up)
         remembered: dict[str, tuple[Any, str]] = {
             spec.name: (
                 _plain(getattr(self.settings.values, spec.name)),
@@ -127,7 +125,7 @@ class Prepared:
             )
             for spec in setting_specs(self.call.platform.settings)
         }
-        return Given(os.environ, read_file, remembered)
+        return Given(withheld.environ(), read_file, remembered)
 
     def options(self, default_timeout: float) -> RunOptions:
         """The flags that are about the run."""
@@ -151,8 +149,14 @@ class Prepared:
 
 
 def prepare(call: Call) -> Prepared:
-    """What follows from a call, worked out when asked for."""
-    return Prepared(call, Redactor())
+    """What follows from a call, worked out when asked for. Raises InputError for an impossible name."""
+    for flag in ("instance", "namespace"):
+        if call.given.get(flag):
+            _valid_name(f"--{flag}", call.given[flag])
+    redactor = Redactor()
+    for value in withheld.values().values():
+        redactor.add(value)
+    return Prepared(call, redactor)
 
 
 def read_file(path: str) -> str | None:

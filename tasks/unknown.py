@@ -81,6 +81,8 @@ class _Reader:
         self._flags: Mapping[str, bool] = {}  # of the task: whether it takes a value
         self._positional: list[str] = []  # the names of its positional arguments
         self._required = 0  # how many of them it cannot do without
+        self._once: set[str] = set()  # those of its flags that may be given once
+        self._given: set[str] = set()
         self._dry = False
         self._reading = Reading()
 
@@ -119,11 +121,14 @@ class _Reader:
 
     def _begin(self, task: str) -> None:
         self._end()
-        self._task = task
+        self._task, self._given = task, set()
         arguments = _arguments(self._ns, task)
         flags = {f"--{name}": a.takes_value for a in arguments for name in a.names}
         flags |= {f"--no-{name}": False for a in arguments for name in a.names if a.default is True}
         self._flags = flags
+        self._once = {
+            f"--{name}" for a in arguments if a.takes_value and a.kind is not list for name in a.names
+        }
         self._positional = [str(a.name) for a in arguments if a.positional]
         self._required = sum(a.positional and a.default is None for a in arguments)
         self._refuse_dry()
@@ -131,6 +136,9 @@ class _Reader:
     def _flag(self, word: str) -> None:
         flag, equals, value = word.partition("=")
         if flag in self._flags:
+            if flag in self._given:
+                raise _Refused(f"{self._task}: {flag} is given twice. Leave one out.")
+            self._given |= {flag} & self._once
             if self._flags[flag] and not equals:
                 self._value_of(flag)
             elif equals and not self._flags[flag]:

@@ -7,6 +7,7 @@ would act with full rights).
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 from pathlib import Path
@@ -85,13 +86,21 @@ def server_version(api: Api) -> str:
     return str(answer.get("gitVersion", ""))
 
 
-def fingerprint(api: Api) -> str:
-    """What tells this cluster from another of the same name: kube-system's uid, or, where that may not be
-    read, ``""``."""
+def fingerprints(api: Api) -> tuple[str, ...]:
+    """What tells this cluster from another of the same name, the better first.
+
+    kube-system's uid where it may be read; ``ca:`` and the hash of the authority that its certificate is
+    checked against, if there is one.
+    """
+    found = []
     try:
-        return str(api.get("/api/v1/namespaces/kube-system")["metadata"]["uid"])
+        found.append(str(api.get("/api/v1/namespaces/kube-system")["metadata"]["uid"]))
     except ApiError:
-        return ""
+        pass
+    authority = api.configuration.ssl_ca_cert
+    if authority:
+        found.append("ca:" + hashlib.sha256(Path(authority).read_bytes()).hexdigest())
+    return tuple(found)
 
 
 def _read(kubeconfig: str) -> dict[str, Any]:
@@ -107,6 +116,8 @@ def _read(kubeconfig: str) -> dict[str, Any]:
             reason = getattr(error, "problem", None) or getattr(error, "strerror", None) or "not readable"
             raise InputError(f"kubeconfig {path}", f"cannot be read ({reason})") from None
         if not isinstance(content, dict):
+            raise InputError(f"kubeconfig {path}", "is not a kubeconfig")
+        if not all(isinstance(content.get(key) or [], list) for key in merged):
             raise InputError(f"kubeconfig {path}", "is not a kubeconfig")
         for key in merged:
             merged[key] += [entry for entry in content.get(key) or () if isinstance(entry, dict)]

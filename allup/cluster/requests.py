@@ -25,6 +25,9 @@ Query = Sequence[tuple[str, str]]
 
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 30.0
+AT_ONCE = 32
+"""Requests under way at a time, watches not counted. What exceeds the connections that are kept
+(``connect.POOL_SIZE``) would be answered on a connection of its own, with a TLS handshake each."""
 APPLY = "application/apply-patch+yaml"
 MERGE_PATCH = "application/merge-patch+json"
 _REPEATABLE_STATUSES = (429, 502, 503, 504)
@@ -55,6 +58,7 @@ class Api:
         self._headers = dict(headers or {})
         self._random = random_source
         self._lock = threading.Lock()
+        self._slots = threading.BoundedSemaphore(AT_ONCE)
         self.redactor = redactor
         self.stop = stop
         self.patience = patience
@@ -156,14 +160,15 @@ class Api:
             retry_after = 0.0
             self.requests += 1
             try:
-                response = self._pool.request(
-                    method,
-                    self.url(path, query),
-                    body=data,
-                    headers=headers,
-                    retries=False,
-                    timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=timeout),
-                )
+                with self._slots:
+                    response = self._pool.request(
+                        method,
+                        self.url(path, query),
+                        body=data,
+                        headers=headers,
+                        retries=False,
+                        timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=timeout),
+                    )
             except urllib3.exceptions.HTTPError as error:
                 failure: ApiError | ClusterError = self._unreachable(error)
                 refused = isinstance(error, urllib3.exceptions.NewConnectionError)
@@ -303,12 +308,15 @@ def _why_unreachable(error: Exception) -> str:
         return "its name does not resolve"
     if isinstance(error, urllib3.exceptions.SSLError):
         return f"its certificate is not accepted ({_innermost(error)})"
+    if isinstance(error, urllib3.exceptions.NewConnectionError):  # a kind of ConnectTimeoutError
+        refused = isinstance(error.__cause__ or error.__context__, ConnectionRefusedError)
+        return (
+            "nothing listens there (connection refused)" if refused else f"no way there ({_innermost(error)})"
+        )
     if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
         return f"no connection within {CONNECT_TIMEOUT:.0f} s"
     if isinstance(error, urllib3.exceptions.ReadTimeoutError):
         return "no answer in time"
-    if isinstance(error, urllib3.exceptions.NewConnectionError):
-        return "nothing listens there (connection refused)"
     return f"the connection broke ({_innermost(error)})"
 
 

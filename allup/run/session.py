@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
-from allup.cluster.connect import connect, fingerprint, server_version
+from allup.cluster.connect import connect, fingerprints, server_version
 from allup.cluster.discovery import Discovery
 from allup.cluster.objects import Objects
 from allup.cluster.requests import Api
@@ -52,12 +52,12 @@ def open_session(
     started = clock.monotonic()
     api = connect(kubeconfig, context, redactor=redactor, stop=stop, patience=2.0)
     version = server_version(api)
-    found = fingerprint(api)
-    if expected_fingerprint and found and found != expected_fingerprint:
+    found = fingerprints(api)
+    if expected_fingerprint and expected_fingerprint not in found:
         raise ClusterError(
             f"context {context!r}",
-            "is not the cluster that was chosen: its fingerprint (kube-system's uid) has changed",
-            evidence=f"Expected {expected_fingerprint}, found {found}",
+            "is not the cluster that was chosen, or does not let us see that it is",
+            evidence=f"It was {expected_fingerprint}, now it is {' or '.join(found) or 'hidden'}",
             next_step=f"If this is right, choose it again: inv cluster.use {context}",
         )
     api.patience = 30.0
@@ -73,6 +73,6 @@ def open_session(
         context=context,
         sandbox=sandbox,
         server_version=version,
-        fingerprint=found,
+        fingerprint=found[0] if found else "",
         started=started,
     )

@@ -412,8 +412,9 @@ def test_a_debugging_container_is_added_to_a_running_pod(
 ) -> None:
     debug = terminal("debug", COMPONENT, "--image", "tools:1")
     debug.await_text("adding a debugging container")
-    debug.type("echo in-$((40+2)); exit 0\r")
+    debug.type("echo in-$((40+2))\r")
     debug.await_text("in-42")
+    debug.type("exit 0\r")
     assert debug.ended() == 0
     added = session.api.get(f"/api/v1/namespaces/{NAMESPACE}/pods/{pod}")["spec"]["ephemeralContainers"]
     assert [(c["image"], c["targetContainerName"]) for c in added] == [("tools:1", "main")]

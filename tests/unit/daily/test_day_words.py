@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from allup.daily import background, debugging, portowners, resolving
 from allup.daily.following import Life, lives
 from allup.daily.pods import best, chosen_container, none_ready
 from allup.daily.portspecs import PortSpec, all_ports, container_port, parse
@@ -18,7 +19,6 @@ from allup.errors import ClusterError, InputError
 from allup.identity import Holder
 from allup.model import labels
 from allup.report.prefixes import Prefixes
-from allup.run import background, debugging, portowners, resolving
 from tasks.words import words_after
 
 ARGV = ["inv", "k8s.forward", "--context", "c", "svc/web", "8080:80", ":http", "k8s.status", "x"]

@@ -9,7 +9,7 @@ import signal
 import pytest
 from invoke.exceptions import Exit
 
-from allup.errors import ClusterError, InputError
+from allup.errors import ApiError, ClusterError, InputError
 from tasks.edge import edge, explain
 
 
@@ -33,6 +33,8 @@ def no_debugging(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (InputError("--nodes", "no"), 2),
         (ClusterError("sandbox", "no"), 3),
+        (ApiError("GET /api", "no", status=500), 1),
+        (ApiError("GET /api", "may not", status=403), 3),
         (KeyboardInterrupt(), 130),
         (OSError(errno.ENOSPC, "No space left on device", "/state"), 3),
         (PermissionError(errno.EACCES, "Permission denied", "/state"), 3),

@@ -1,0 +1,65 @@
+"""tasks.py hands its name over to the package beside it, and every task is there under its name."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from invoke.collection import Collection
+from invoke.config import Config
+from invoke.loader import FilesystemLoader
+
+ROOT = Path(__file__).parents[2]
+
+CLUSTER = "build delete doctor down kubeconfig list status up use"
+
+VERBS = """
+    all-down all-up check container-id debug describe diff dns env events exec forward get graph history
+    kubectl logs orphans plan render
+    restart rotate scale secret-from-file secrets settings shell status urls wait why
+"""
+
+RSTUDIO = """
+    setup setup-down launcher-keys-up launcher-keys-down secret-rsp license-down nfs-up nfs-down nfs-pv-up
+    nfs-pv-down ldap-up ldap-down ldap-admin-up ldap-admin-down launcher-up launcher-down rsp-up rsp-down
+    license-status nfs-debug sessions verify
+"""
+
+
+@pytest.fixture
+def loaded() -> Iterator[Collection]:
+    """The collection that inv loads, as inv loads it; the modules that were there before come back."""
+    ours = ("tasks", "k8s")
+    before = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in ours}
+    path = list(sys.path)
+    for name in before:
+        del sys.modules[name]
+    try:
+        config = Config(overrides={"tasks": {"search_root": str(ROOT)}}, lazy=True)
+        module, _ = FilesystemLoader(config=config).load("tasks")
+        yield module.ns
+    finally:
+        for name in [name for name in sys.modules if name.partition(".")[0] in ours]:
+            del sys.modules[name]
+        sys.modules.update(before)
+        sys.path[:] = path
+
+
+def test_the_tasks_are_the_ones_listed_here(loaded: Collection) -> None:
+    expected = {f"cluster.{name}" for name in CLUSTER.split()}
+    expected |= {f"k8s.{name}" for name in (VERBS + RSTUDIO).split()}
+    assert set(loaded.task_names) == expected
+
+
+def test_the_name_tasks_means_the_package(loaded: Collection) -> None:
+    package = sys.modules["tasks"]
+    assert package.__file__ == str(ROOT / "tasks" / "__init__.py")
+    assert package.ns is loaded
+
+
+def test_the_platforms_are_no_part_of_the_tasks(loaded: Collection) -> None:
+    assert sys.modules["k8s"].__name__ == "k8s"
+    assert not hasattr(sys.modules["tasks"], "k8s")
+    assert "tasks.k8s" not in sys.modules
