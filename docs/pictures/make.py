@@ -82,11 +82,11 @@ class Picture:
 
 
 PICTURES = (
-    Picture("up", "up", "inv k8s.all-up"),
-    Picture("in-progress", "up", "inv k8s.all-up", half=True),
-    Picture("unchanged", "unchanged", "inv k8s.all-up"),
-    Picture("down", "down", "inv k8s.all-down"),
-    Picture("failed", "failed", "inv k8s.all-up --ldap-image osixia/openldap:1.5.01"),
+    Picture("up", "up", "k8s.all-up --context allup-sandbox"),
+    Picture("in-progress", "up", "k8s.all-up --context allup-sandbox", half=True),
+    Picture("unchanged", "unchanged", "k8s.all-up --context allup-sandbox"),
+    Picture("down", "down", "k8s.all-down --context allup-sandbox"),
+    Picture("failed", "failed", "k8s.all-up --context allup-sandbox --ldap-image osixia/openldap:1.5.01"),
 )
 
 
@@ -113,7 +113,7 @@ def drawn(picture: Picture) -> str:
     else:
         _print_to_the_end(run, paper)
     svg = paper.export_svg(
-        title=f"$ {picture.command}",
+        title=f"$ inv {picture.command}",
         theme=_THEME,
         code_format=_SVG,
         font_aspect_ratio=0.6,
@@ -157,7 +157,7 @@ def _print_half_way(run: Sequence[Progress], paper: Console) -> None:
 
 
 def _lean(svg: str) -> Iterator[str]:
-    """The lines of *svg* without what ours do not need: none has to be cut, and a line's end draws nothing."""
+    """The lines of *svg* without what ours do not need: none has to be cut, and line ends draw nothing."""
     svg = re.sub(r' clip-path="url\(#[\w-]+\)"', "", svg)
     svg = re.sub(r"<text [^>]*>\s*</text>", "", svg.replace("&#160;", " "))
     for line in svg.replace("><text", ">\n<text").split("\n"):

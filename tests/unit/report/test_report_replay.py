@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from tests.unit.report.progress_strategies import anything
 from tests.unit.report.report_samples import NOON, Tape, failed_up, moved, started
 
 
-def recorded(run: list[Progress], error: str = "") -> list[str]:
+def recorded(run: Iterable[Progress], error: str = "") -> list[str]:
     """The lines of a run, each written at the time of day that goes with its ``at``."""
     tape, at = Tape(), [0.0]
     report = JsonReport(tape, wall=lambda: NOON + timedelta(seconds=at[0]))
@@ -60,5 +61,5 @@ def test_why_a_run_was_left_is_no_progress() -> None:
 @pytest.mark.parametrize("wrong", [{"schema": 2}, {"type": "surprise"}])
 def test_a_line_of_another_schema_or_type_is_refused(wrong: dict[str, Any]) -> None:
     (line,) = recorded([started("nfs")])
-    with pytest.raises(ValueError, match="schema 2|surprise"):
+    with pytest.raises(ValueError, match=r"schema 2|surprise"):
         list(replayed([json.dumps({**json.loads(line), **wrong})]))
