@@ -68,7 +68,7 @@ font-size: {char_height}px;
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture: the *recording* it is of, the *command* in its title, and whether the run is *half* over."""
+    """The *recording* it is of, the *command* in its title, and whether the run is *half* over."""
 
     name: str
     recording: str
