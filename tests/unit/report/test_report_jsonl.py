@@ -7,24 +7,16 @@ from typing import Any
 import jsonschema
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from allup.refs import ObjectRef
 from allup.report.jsonl import JsonReport
 from allup.run.progress import (
     Action,
-    CheckDone,
-    CheckOutcome,
-    ComponentMoved,
-    ComponentResult,
-    Finding,
-    Note,
     ObjectDone,
     Phase,
     Progress,
-    RunFinished,
-    RunStarted,
 )
+from tests.unit.report.progress_strategies import anything
 from tests.unit.report.report_samples import NOON, Tape, failed_up, feed, moved, started
 
 ROOT = Path(__file__).parents[3]
@@ -93,66 +85,6 @@ def test_the_page_about_json_names_every_type_and_every_field() -> None:
     for definition in SCHEMA["$defs"].values():
         names |= set(definition.get("properties", ())) | set(definition.get("enum", ()))
     assert {name for name in names if f"`{name}`" not in page} - {"group", "kind", "name"} == set()
-
-
-texts = st.text(st.characters(codec=None), max_size=8)
-seconds = st.floats(0, 1e6)
-refs = st.builds(ObjectRef, texts, texts, texts, texts)
-checks = st.builds(
-    CheckDone, at=seconds, component=texts, check=texts, outcome=st.sampled_from(CheckOutcome), detail=texts
-)
-findings = st.builds(
-    Finding,
-    ref=refs,
-    cause=texts,
-    message=texts,
-    hopeless=st.booleans(),
-    last_event=texts,
-    log_lines=st.lists(texts, max_size=2).map(tuple),
-    next_step=texts,
-)
-results = st.builds(
-    ComponentResult,
-    name=texts,
-    phase=st.sampled_from(Phase),
-    seconds=seconds,
-    message=texts,
-    actions=st.dictionaries(st.sampled_from(Action), st.integers(0, 9), max_size=2),
-    checks=st.lists(checks, max_size=1).map(tuple),
-    findings=st.lists(findings, max_size=1).map(tuple),
-)
-names = st.lists(texts, max_size=2).map(tuple)
-anything = st.one_of(
-    st.builds(
-        RunStarted,
-        at=seconds,
-        verb=texts,
-        platform=texts,
-        instance=texts,
-        namespace=texts,
-        context=texts,
-        components=names,
-        needs=st.dictionaries(texts, names, max_size=2),
-        expected=st.dictionaries(texts, seconds, max_size=2),
-    ),
-    st.builds(Note, at=seconds, text=texts, component=texts, warning=st.booleans()),
-    st.builds(ComponentMoved, at=seconds, component=texts, phase=st.sampled_from(Phase), message=texts),
-    st.builds(
-        ObjectDone, at=seconds, component=texts, ref=refs, action=st.sampled_from(Action), reason=texts
-    ),
-    checks,
-    st.builds(
-        RunFinished,
-        at=seconds,
-        verb=texts,
-        outcome=st.sampled_from(["done", "failed", "interrupted", "stuck"]),
-        seconds=seconds,
-        components=st.lists(results, max_size=2).map(tuple),
-        kept=st.lists(st.tuples(refs, texts), max_size=1).map(tuple),
-        warnings=names,
-        requests=st.integers(0, 9),
-    ),
-)
 
 
 @given(anything)
