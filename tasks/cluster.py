@@ -186,7 +186,8 @@ def dashboard(
     if down:
         body.remove(c, where)
         return
-    asked = body.Asked(admin, token, background, _number("--port", port) or body.PORT, own, yes)
+    number = _number("--port", port)
+    asked = body.Asked(admin, token, background, body.PORT if number is None else number, own, yes)
     body.show(c, where, asked)
 
 

@@ -15,10 +15,10 @@ from invoke.context import Context
 
 from allup import InputError
 from allup.daily import background, dashboards
-from allup.daily.dashboards import OLD, Dashboard, Token
+from allup.daily.dashboards import OLD, PLATFORM, Dashboard, Token
 from allup.errors import AllupError, ApiError
 from tasks import forwarding, where
-from tasks.headlamp.platform import ADMIN, FOLDER, NAME, SESSION_SECONDS, VIEWER, Settings, platform
+from tasks.headlamp.platform import ADMIN, FOLDER, SESSION_SECONDS, VIEWER, Settings, platform
 from tasks.output import say, tell
 from tasks.platform_folder import PlatformFolder
 from tasks.preparing import Prepared, prepare
@@ -55,8 +55,8 @@ def show(context: Context, cluster: Mapping[str, Any], asked: Asked) -> None:
     if not 0 < asked.port < 65_536:
         raise InputError("--port", f"{asked.port} is not a port; one is a number from 1 to 65535")
     if os.environ.get(background.RECORD):  # we are the forward in the background: all else is done
-        found = _found(prepare(_call(context, cluster))) or _OURS
-        _carry(_to(context, cluster, found, asked), asked, lambda call, record: None)
+        there = _found(prepare(_call(context, cluster))) or _OURS
+        _carry(_to(context, cluster, there, asked), asked, lambda call, record: None)
         return
     out = tell if asked.token else say
     prepared = prepare(_call(context, cluster))
@@ -69,9 +69,10 @@ def show(context: Context, cluster: Mapping[str, Any], asked: Asked) -> None:
             tell("warning: it is archived and gets no more mending; --own installs Headlamp beside it.")
     else:
         found = None
+    there = found or _OURS
+    way = _to(context, cluster, there, asked)
     _up(context, prepared, asked, install=found is None)
-    found = found or _OURS
-    _hand_over(_to(context, cluster, found, asked), found, asked)
+    _hand_over(way, there, asked)
 
 
 def remove(context: Context, cluster: Mapping[str, Any]) -> None:
@@ -104,7 +105,7 @@ def _found(prepared: Prepared) -> Dashboard | None:
         return None
 
 
-_OURS = Dashboard(dashboards.HEADLAMP, NAME, "headlamp", ours=True, service="headlamp", port=80)
+_OURS = Dashboard(dashboards.HEADLAMP, PLATFORM, "headlamp", ours=True, service="headlamp", port=80)
 """Ours, as its manifest has it; once it is up nobody need be asked."""
 
 
@@ -133,7 +134,7 @@ def _hand_over(prepared: Prepared, found: Dashboard, asked: Asked) -> None:
         out(_SIMULATED)
         return
     account = ADMIN if asked.admin else VIEWER
-    token = dashboards.request_token(objects, NAME, account, SESSION_SECONDS)
+    token = dashboards.request_token(objects, PLATFORM, account, SESSION_SECONDS)
     if asked.token:
         say(token.value)
     if simulated:
@@ -141,7 +142,8 @@ def _hand_over(prepared: Prepared, found: Dashboard, asked: Asked) -> None:
         return
     file = None if asked.token else _written(prepared, token)
     rights = "may do anything" if asked.admin else "reads everything but Secrets"
-    login = f"Log in with the token {f'in {file}' if file else 'on standard output'}: it {rights}, until {token.expires}."
+    place = f"in {file}" if file else "on standard output"
+    login = f"Log in with the token {place}: it {rights}, until {token.expires}."
     if asked.background:
         words = prepared.call.words
         task = ["cluster.dashboard", "--port", str(asked.port)]

@@ -18,7 +18,9 @@ Object = Mapping[str, Any]
 
 HEADLAMP, OLD = "Headlamp", "kubernetes-dashboard"
 _DEPLOYMENT = ObjectRef("apps", "Deployment", "", "x")
-_NAME_LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/part-of", "k8s-app")
+PLATFORM = "headlamp"
+"""What our own is called, as a platform and in its labels."""
+_NAME_LABELS = ("app.kubernetes.io/name", "k8s-app")
 _OLD_GATEWAY = "-kong-proxy"  # since 7.0 its pages and its API are behind one proxy
 _TLS_PORTS = (443, 8443)
 
@@ -43,11 +45,13 @@ class Dashboard:
 
 def product_of(deployment: Object) -> str:
     """Which dashboard a Deployment is, ``""`` for none. The old one's helpers (metrics, API) are none."""
+    if _is_ours(deployment):
+        return HEADLAMP  # whatever registry its image is from
     template = deployment["spec"]["template"]
     images = [_repository(c.get("image") or "") for c in template["spec"]["containers"]]
     found = deployment["metadata"].get("labels") or {}
     named = {found.get(label) for label in _NAME_LABELS}
-    if any(image.rpartition("/")[2] == "headlamp" for image in images) or "headlamp" in named:
+    if any(image.rpartition("/")[2] == "headlamp" for image in images) or PLATFORM in named:
         return HEADLAMP
     last_two = ["/".join(image.split("/")[-2:]) for image in images]
     if any(image in ("kubernetesui/dashboard", "kubernetesui/dashboard-web") for image in last_two):
@@ -125,6 +129,11 @@ def request_token(objects: Objects, namespace: str, account: str, seconds: int) 
     return Token(value, str(answer["status"]["expirationTimestamp"]))
 
 
+def _is_ours(deployment: Object) -> bool:
+    found = deployment["metadata"].get("labels") or {}
+    return found.get(labels.MANAGED_BY) == labels.TOOL and found.get(labels.PART_OF) == PLATFORM
+
+
 def _repository(image: str) -> str:
     """The image's name without tag and digest; a colon before a slash is a registry's port."""
     name = image.partition("@")[0]
@@ -134,13 +143,12 @@ def _repository(image: str) -> str:
 
 def _dashboard(product: str, deployment: Object, services: Sequence[Object]) -> Dashboard:
     metadata = deployment["metadata"]
-    found = metadata.get("labels") or {}
     service = _service(product, deployment, services)
     return Dashboard(
         product,
         metadata["namespace"],
         metadata["name"],
-        ours=found.get(labels.MANAGED_BY) == labels.TOOL,
+        ours=_is_ours(deployment),
         service=service["metadata"]["name"] if service else "",
         port=int(service["spec"]["ports"][0]["port"]) if service else 0,
     )

@@ -1,1 +1,1 @@
-"""The dashboard that ``inv cluster.dashboard`` installs: a platform like any other, but none of the user's."""
+"""What ``inv cluster.dashboard`` installs: a platform like any other, but none of the user's."""

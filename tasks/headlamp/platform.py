@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from allup import Component, Platform, PlatformSettings, setting
+from allup.daily.dashboards import PLATFORM
 
 FOLDER = Path(__file__).resolve().parent
-NAME = "headlamp"
 VIEWER, ADMIN = "dashboard-viewer", "dashboard-admin"
 """The ServiceAccounts to log in as: who may read all but Secrets, and who may do anything."""
 SESSION_SECONDS = 8 * 3600
@@ -29,7 +29,7 @@ def platform(settings: PlatformSettings, *, install: bool = True, admin: bool = 
     up removes the account that may do anything, and so ends its tokens."""
     assert isinstance(settings, Settings)
     return Platform(
-        NAME,
+        PLATFORM,
         [
             Component("viewer", "viewer.yaml", help="the account that reads"),
             Component("admin", "admin.yaml", enabled=admin, help="the account that may do anything"),
