@@ -147,6 +147,50 @@ def use(c: Context, name: str = "", kubeconfig: str | None = None, forget: bool 
         _say("Its kube-system may not be read, so it is known by its certificate authority.")
 
 
+@task(
+    auto_shortflags=False,
+    help={
+        "context": "the cluster: a context of the kubeconfig",
+        "kubeconfig": "the kubeconfig that has the context (default: KUBECONFIG, ~/.kube/config)",
+        "admin": "a login with every right instead of one that reads; asks, off the sandbox",
+        "token": "print the token to standard output alone, instead of writing it to a file",
+        "background": "go on in the background",
+        "port": "the port on this machine (default: 4466)",
+        "own": "install ours even where another dashboard is",
+        "down": "remove the dashboard, its accounts and so every token",
+        "yes": "do not ask",
+    },
+)
+@edge
+def dashboard(
+    c: Context,
+    context: str | None = None,
+    kubeconfig: str | None = None,
+    admin: bool = False,
+    token: bool = False,
+    background: bool = False,
+    port: str | None = None,
+    own: bool = False,
+    down: bool = False,
+    yes: bool = False,
+) -> None:
+    """Open a dashboard of the cluster, with a login: the one that is there, else Headlamp, installed now.
+
+    The login reads everything but Secrets, for 8 hours. Until Ctrl-C, or in the background.
+
+    Example: inv cluster.dashboard --context staging
+    """
+    from tasks import dashboard as body
+
+    where = {"context": context, "kubeconfig": kubeconfig}
+    if down:
+        body.remove(c, where)
+        return
+    number = _number("--port", port)
+    asked = body.Asked(admin, token, background, body.PORT if number is None else number, own, yes)
+    body.show(c, where, asked)
+
+
 @task(auto_shortflags=False)
 @edge
 def build(c: Context) -> None:
@@ -257,5 +301,5 @@ def _say(text: str) -> None:
 
 
 ns = Collection("cluster")
-for member in (up, down, delete, status, list_, use, kubeconfig, build, doctor):
+for member in (up, down, delete, status, list_, use, kubeconfig, dashboard, build, doctor):
     ns.add_task(member)

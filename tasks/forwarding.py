@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,7 @@ def forward(call: Call) -> None:
         _wanted(prepared, call.words)
         _say_started(call, _in_background(prepared, call.words or _url_words(prepared)))
     else:
-        _here(prepare(call).as_last_up())
+        carry(prepare(call).as_last_up(), _say_opened)
 
 
 def open_urls(prepared: Prepared) -> None:
@@ -46,7 +46,9 @@ def open_urls(prepared: Prepared) -> None:
     _say_started(prepared.call, _in_background(prepared, words))
 
 
-def _here(prepared: Prepared) -> None:
+def carry(prepared: Prepared, opened_now: Callable[[Call, background.Record], None]) -> None:
+    """Opens the ports that the call's words name and carries what comes, until Ctrl-C. *opened_now* is told,
+    unless this is the process in the background: that one writes its record."""
     from allup.daily.forwarding import open_forwards
     from allup.identity import Holder
 
@@ -76,8 +78,7 @@ def _here(prepared: Prepared) -> None:
     if file:
         background.write(Path(file), record)
     else:
-        _say_ports(call, record)
-        tell("Ctrl-C ends it.")
+        opened_now(call, record)
     try:
         while not session.stop.wait(3600):
             pass
@@ -85,6 +86,11 @@ def _here(prepared: Prepared) -> None:
         session.stop.set()
         if file:
             Path(file).unlink(missing_ok=True)
+
+
+def _say_opened(call: Call, record: background.Record) -> None:
+    _say_ports(call, record)
+    tell("Ctrl-C ends it.")
 
 
 def _wanted(prepared: Prepared, words: Sequence[str]) -> list[tuple[Behind, list[PortSpec]]]:
@@ -136,15 +142,29 @@ def _url_words(prepared: Prepared) -> list[str]:
 
 
 def _in_background(prepared: Prepared, words: Sequence[str]) -> background.Record:
+    task = [f"{prepared.call.platform.collection}.forward", *words]
+    task += ["--instance", prepared.platform.instance, "--namespace", prepared.platform.namespace]
+    return in_background(prepared, words, task)
+
+
+def in_background(prepared: Prepared, words: Sequence[str], task: Sequence[str]) -> background.Record:
+    """The forward of *words*, carried by *task* in a process of its own; one that runs already is used."""
     key, folder = _key(prepared, words), _folder()
     for record in background.listed(folder):
         if record.key == key:
             tell(f"forward {record.id} does this already")
             return record
-    argv = [sys.executable, sys.argv[0], f"{prepared.call.platform.collection}.forward", *words]
+    argv = [sys.executable, sys.argv[0], *task]
     argv += ["--context", prepared.target.context, "--kubeconfig", prepared.target.kubeconfig]
-    argv += ["--instance", prepared.platform.instance, "--namespace", prepared.platform.namespace]
     return background.start(folder, argv, os.environ, CHECKOUT)
+
+
+def stop_all(prepared: Prepared) -> None:
+    """Ends every forward in the background that leads to this instance."""
+    begin = _key(prepared, ("",))
+    for record in background.listed(_folder()):
+        if record.key.startswith(begin):
+            background.stop(_folder(), record.id)
 
 
 def _key(prepared: Prepared, words: Sequence[str]) -> str:

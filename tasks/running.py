@@ -6,6 +6,7 @@ import os
 import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TextIO
 
 from invoke.exceptions import Exit
 
@@ -70,13 +71,13 @@ def wait(call: Call) -> None:
     leave(finished)
 
 
-def reporting(prepared: Prepared) -> AbstractContextManager[Reporter]:
-    """The reports of a run, as its flags say."""
+def reporting(prepared: Prepared, out: TextIO | None = None) -> AbstractContextManager[Reporter]:
+    """The reports of a run, as its flags say; on standard output, unless another stream is given."""
     given = prepared.call.given
     clock = prepared.session.clock
     junit = given.get("junit")
     return reporter(
-        sys.stdout,
+        out or sys.stdout,
         sys.stderr,
         environ=os.environ,
         json=bool(given.get("json")),

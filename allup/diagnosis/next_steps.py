@@ -40,7 +40,10 @@ _NEXT_STEPS: dict[Cause, str] = {
 
 
 def next_step(cause: str, culprit: ObjectRef, *, collection: str, component: str) -> str:
-    """The step for *cause*; for a word that is not one of ours, where to look."""
+    """The step for *cause*; for a word that is not one of ours, where to look. What has no collection, and so
+    no tasks to name (the dashboard), is looked at with kubectl."""
+    if not collection:
+        return f"kubectl describe -n {culprit.namespace} {culprit.kind.lower()}/{culprit.name}"
     template = (
         _NEXT_STEPS[Cause(cause)] if cause in set(Cause) else "inv {c}.describe --component {component}"
     )

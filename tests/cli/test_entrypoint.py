@@ -13,7 +13,7 @@ from invoke.loader import FilesystemLoader
 
 ROOT = Path(__file__).parents[2]
 
-CLUSTER = "build delete doctor down kubeconfig list status up use"
+CLUSTER = "build dashboard delete doctor down kubeconfig list status up use"
 
 VERBS = """
     all-down all-up check container-id debug describe diff dns env events exec forward get graph history
