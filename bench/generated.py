@@ -28,7 +28,6 @@ spec:
       labels: {{app: {name}{fault}}}
       annotations: {{{annotations}}}
     spec:
-      terminationGracePeriodSeconds: 0
       containers:
       - name: main
         image: registry.invalid/bench:1

@@ -16,8 +16,8 @@ from invoke.program import Program
 
 from allup import PlatformSettings
 from bench.generated import NAME, Shape
+from tasks.platform_folder import PlatformFolder
 from tasks.platform_task import PlatformTask
-from tasks.platforms import PlatformFolder
 from tasks.verbs import platform_verbs
 
 MEMORY_FILE = "BENCH_MEMORY"

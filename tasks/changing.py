@@ -21,7 +21,7 @@ _MOST_REPLICAS = 2**31 - 1
 
 def restart(call: Call) -> None:
     """New pods for what a component runs, or for one pod."""
-    from allup.run.rollout import Rollout, pod_restart, restarts
+    from allup.daily.rollout import Rollout, pod_restart, restarts
 
     component, pod = "".join(call.words), call.given.get("pod") or ""
     if bool(component) == bool(pod):
@@ -47,7 +47,7 @@ def restart(call: Call) -> None:
 
 def scale(call: Call) -> None:
     """Another number of pods, until the next up."""
-    from allup.run.rollout import Rollout, scaling
+    from allup.daily.rollout import Rollout, scaling
 
     wanted = call.given["replicas"]
     if not re.fullmatch(r"[0-9]{1,10}", wanted) or int(wanted) > _MOST_REPLICAS:
@@ -75,7 +75,7 @@ def scale(call: Call) -> None:
 
 def rotate(call: Call) -> None:
     """New values for a generated Secret; then all-up's own mechanism for whoever uses it."""
-    from allup.run.rotation import plan_rotation, write_rotation
+    from allup.daily.rotation import plan_rotation, write_rotation
     from allup.run.up import Up
     from tasks import where
 
@@ -122,7 +122,7 @@ def rotate(call: Call) -> None:
 
 def secret_from_file(call: Call) -> None:
     """A Secret made or filled from files."""
-    from allup.run.filling import fill
+    from allup.daily.filling import fill
 
     if len(call.words) < 2:
         raise InputError(

@@ -22,7 +22,7 @@ Task = TypeVar("Task", ListChildren, RunCommand, RunTrials)
 
 def children(call: Call) -> None:
     """The children of a component; ``--stop`` ends those that are named."""
-    from allup.run import offspring
+    from allup.daily import offspring
 
     prepared = prepare(call)
     task = _task(prepared, ListChildren)
@@ -57,7 +57,7 @@ def children(call: Call) -> None:
 
 def command(call: Call) -> None:
     """A command in a pod, and what its output means."""
-    from allup.run.trying import Trying
+    from allup.daily.trying import Trying
 
     prepared = prepare(call)
     task = _task(prepared, RunCommand)
@@ -92,7 +92,7 @@ def command(call: Call) -> None:
 
 def trials(call: Call) -> None:
     """Trials, one after the other, a table of them, and the verdict."""
-    from allup.run.trying import Trying
+    from allup.daily.trying import Trying
     from allup.trials import TrialResult, verdict
 
     prepared = prepare(call)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from allup import InputError
+from allup.daily import background, pods, portspecs
+from allup.daily.pods import Behind
+from allup.daily.portspecs import PortSpec
 from allup.report.tables import table
-from allup.run import background, pods, portspecs
-from allup.run.pods import Behind
-from allup.run.portspecs import PortSpec
 from tasks import where
 from tasks.checkout import CHECKOUT
 from tasks.output import SCHEMA, say, say_json, tell
@@ -20,7 +20,7 @@ from tasks.preparing import Prepared, names, prepare
 from tasks.verb import Call
 
 if TYPE_CHECKING:
-    from allup.run.forwarding import Forward
+    from allup.daily.forwarding import Forward
 
 
 def forward(call: Call) -> None:
@@ -30,11 +30,11 @@ def forward(call: Call) -> None:
     elif call.given.get("stop"):
         _stop(call, names(call.given["stop"]))
     elif call.given.get("background"):
-        prepared = prepare(call)
+        prepared = prepare(call).as_last_up()
         _wanted(prepared, call.words)
         _say_started(call, _in_background(prepared, call.words or _url_words(prepared)))
     else:
-        _here(prepare(call))
+        _here(prepare(call).as_last_up())
 
 
 def open_urls(prepared: Prepared) -> None:
@@ -47,8 +47,8 @@ def open_urls(prepared: Prepared) -> None:
 
 
 def _here(prepared: Prepared) -> None:
+    from allup.daily.forwarding import open_forwards
     from allup.identity import Holder
-    from allup.run.forwarding import open_forwards
 
     call, session, mask = prepared.call, prepared.session, prepared.redactor.mask
     opened: list[Forward] = []

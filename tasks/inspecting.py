@@ -20,16 +20,16 @@ from tasks.preparing import Prepared, prepare, seconds
 from tasks.verb import Call
 
 if TYPE_CHECKING:
+    from allup.daily.checking import Checked
+    from allup.daily.describing import Description
     from allup.diagnosis.event_list import EventLine
-    from allup.run.checking import Checked
-    from allup.run.describing import Description
     from allup.run.progress import CheckOutcome, ComponentMoved
     from allup.run.seeing import Sight
 
 
 def describe(call: Call) -> None:
     """The objects of a component, or one pod, with all that is worth knowing of them."""
-    from allup.run import describing
+    from allup.daily import describing
 
     prepared = prepare(call)
     sight = look(prepared)
@@ -56,11 +56,11 @@ def describe(call: Call) -> None:
 
 
 def _described(prepared: Prepared, sight: Sight) -> Sequence[Description]:
+    from allup.daily import describing
+    from allup.daily.events_now import list_events
     from allup.diagnosis.event_list import Claimants, event_lines
     from allup.errors import ApiError
     from allup.readiness import judge
-    from allup.run import describing
-    from allup.run.events_now import list_events
     from allup.run.waiting import Beside
 
     session, store = prepared.session, sight.watches.store
@@ -122,8 +122,8 @@ def _described_json(one: Description, mask: Any) -> dict[str, Any]:
 
 def events(call: Call) -> None:
     """Kubernetes Events about our objects and their pods, oldest first."""
+    from allup.daily.events_now import follow_events, list_events
     from allup.diagnosis.event_list import Claimants, event_lines
-    from allup.run.events_now import follow_events, list_events
 
     prepared = prepare(call)
     sight = look(prepared)
@@ -229,7 +229,7 @@ def get(call: Call) -> None:
 
 def orphans(call: Call) -> None:
     """Objects with our labels that no component claims."""
-    from allup.run import orphans as judging
+    from allup.daily import orphans as judging
     from allup.run.workers import Pool
 
     prepared = prepare(call)
@@ -274,8 +274,8 @@ def orphans(call: Call) -> None:
 
 def urls(call: Call) -> None:
     """Where to click, and how to get there."""
+    from allup.daily.reaching import ways
     from allup.model.checks import CheckTarget
-    from allup.run.reaching import ways
 
     prepared = prepare(call).as_last_up()
     platform, session = prepared.platform, prepared.session
@@ -319,7 +319,7 @@ def _nodes(prepared: Prepared) -> Sequence[Mapping[str, Any]]:
 
 def check(call: Call) -> None:
     """The platform's health checks, now."""
-    from allup.run.checking import check_now
+    from allup.daily.checking import check_now
     from allup.run.progress import CheckOutcome
 
     prepared = prepare(call).as_last_up()

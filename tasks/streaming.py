@@ -14,11 +14,11 @@ from typing import Any
 from invoke.exceptions import Exit
 
 from allup import AllupError, InputError
+from allup.daily import pods
+from allup.daily.pods import Behind
 from allup.errors import did_you_mean
 from allup.report.prefixes import Prefixes
 from allup.report.tables import table
-from allup.run import pods
-from allup.run.pods import Behind
 from tasks.output import SCHEMA, say, say_json, tell
 from tasks.preparing import Prepared, prepare, seconds, whole_number
 from tasks.remainder import remainder
@@ -28,7 +28,7 @@ from tasks.verb import Call
 def logs(call: Call) -> None:
     """The logs of a component's pods, a prefix per container when there are several."""
     from allup.cluster import streams
-    from allup.run.following import Following
+    from allup.daily.following import Following
 
     prepared, given = prepare(call), call.given
     target = _target(prepared)
@@ -85,7 +85,7 @@ def logs(call: Call) -> None:
 def shell(call: Call) -> None:
     """An interactive shell; its exit code is ours."""
     from allup.cluster.streams import open_command
-    from allup.run import terminal
+    from allup.daily import terminal
 
     _need_terminal("shell", "exec runs a command without one")
     prepared = prepare(call)
@@ -110,6 +110,7 @@ def shell(call: Call) -> None:
 def execute(call: Call) -> None:
     """One command; its exit code is ours, its output goes where ours goes."""
     from allup.cluster.streams import drive, open_command
+    from allup.cluster.websockets import V5
 
     command = remainder()
     if not command:
@@ -126,6 +127,8 @@ def execute(call: Call) -> None:
     channels = open_command(
         prepared.session.api, target.namespace, name, command, container=container, stdin=piped
     )
+    if piped and channels.subprotocol != V5:
+        tell("warning: this server (older than 1.30) cannot be told that the input has ended")
     result = drive(
         channels,
         out=_writer(sys.stdout),
@@ -139,7 +142,7 @@ def execute(call: Call) -> None:
 def debug(call: Call) -> None:
     """A shell beside a container, or in a copy of its pod."""
     from allup.cluster import streams
-    from allup.run import debugging, terminal
+    from allup.daily import debugging, terminal
 
     _need_terminal("debug", "")
     prepared = prepare(call)
@@ -189,7 +192,7 @@ def debug(call: Call) -> None:
 
 def _over(prepared: Prepared, namespace: str, pod: str, container: str) -> None:
     from allup.cluster import streams
-    from allup.run import debugging
+    from allup.daily import debugging
 
     try:
         streams.execute(prepared.session.api, namespace, pod, debugging.OVER, container=container)
@@ -201,9 +204,9 @@ def _over(prepared: Prepared, namespace: str, pod: str, container: str) -> None:
 def dns(call: Call) -> None:
     """What names resolve to inside a pod."""
     from allup.cluster import streams
+    from allup.daily import resolving
     from allup.model import labels
     from allup.refs import ObjectRef
-    from allup.run import resolving
 
     prepared = prepare(call)
     session, platform = prepared.session, prepared.platform

@@ -10,6 +10,7 @@ import pytest
 
 from allup.sandbox import Sandboxes, SandboxStatus
 from allup.sandbox.paths import cache_home
+from tests.cluster.simulated_kubelet import written as simulated_kubelet_documents
 
 # Tests that watch for a pod that goes wrong label it ``allup-fault: <one of these stages' values>``.
 STAGES = Path(__file__).parent / "cluster" / "stages"
@@ -26,13 +27,19 @@ def sandbox_environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def sandbox(sandbox_environ: dict[str, str]) -> Iterator[SandboxStatus]:
+def simulated_kubelet(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """What kwok is told to answer for pods of namespace day-streams, and the log they all have."""
+    return simulated_kubelet_documents(tmp_path_factory.mktemp("kubelet"))
+
+
+@pytest.fixture(scope="session")
+def sandbox(sandbox_environ: dict[str, str], simulated_kubelet: tuple[Path, Path]) -> Iterator[SandboxStatus]:
     """A running sandbox with two nodes and the stages of tests/cluster/stages, deleted at the end.
 
     It belongs to this checkout, so that an ``inv`` process started in ``sandbox_environ`` finds it.
     """
     sandboxes = Sandboxes(CHECKOUT, sandbox_environ)
     try:
-        yield sandboxes.up("tests", extra_stages=sorted(STAGES.glob("*.yaml")))
+        yield sandboxes.up("tests", extra_stages=[*sorted(STAGES.glob("*.yaml")), simulated_kubelet[0]])
     finally:
         sandboxes.delete("tests")

@@ -72,6 +72,23 @@ def conditions(obj: Mapping[str, Any]) -> str:
     return " ".join(c.get("message", "") for c in found if c.get("status") == "True")
 
 
+def held_by(objects: Objects, name: str) -> str:
+    """The objects in a namespace that finalizers keep, in words; asks for every kind, so only when stuck."""
+    found = []
+    for resource in objects.discovery.listable():
+        if not resource.namespaced:
+            continue
+        try:
+            listed = objects.list(resource, name)
+        except ApiError:
+            continue
+        for obj in listed:
+            finalizers = obj["metadata"].get("finalizers") or ()
+            if finalizers:
+                found.append(f"{ObjectRef.of(obj)} (finalizer {', '.join(finalizers)})")
+    return "held by " + ", ".join(sorted(set(found))) if found else ""
+
+
 def make(objects: Objects, name: str, *, platform: str, instance: str, pod_security: str) -> NamespaceState:
     """The namespace, made now. One that somebody else was quicker to make is used, never labelled and never
     deleted. Raises ClusterError when we may not make it."""

@@ -25,6 +25,9 @@ Query = Sequence[tuple[str, str]]
 
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 30.0
+AT_ONCE = 32
+"""Requests under way at a time, watches not counted. What exceeds the connections that are kept
+(``connect.POOL_SIZE``) would be answered on a connection of its own, with a TLS handshake each."""
 APPLY = "application/apply-patch+yaml"
 MERGE_PATCH = "application/merge-patch+json"
 _REPEATABLE_STATUSES = (429, 502, 503, 504)
@@ -55,6 +58,7 @@ class Api:
         self._headers = dict(headers or {})
         self._random = random_source
         self._lock = threading.Lock()
+        self._slots = threading.BoundedSemaphore(AT_ONCE)
         self.redactor = redactor
         self.stop = stop
         self.patience = patience
@@ -156,14 +160,15 @@ class Api:
             retry_after = 0.0
             self.requests += 1
             try:
-                response = self._pool.request(
-                    method,
-                    self.url(path, query),
-                    body=data,
-                    headers=headers,
-                    retries=False,
-                    timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=timeout),
-                )
+                with self._slots:
+                    response = self._pool.request(
+                        method,
+                        self.url(path, query),
+                        body=data,
+                        headers=headers,
+                        retries=False,
+                        timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=timeout),
+                    )
             except urllib3.exceptions.HTTPError as error:
                 failure: ApiError | ClusterError = self._unreachable(error)
                 refused = isinstance(error, urllib3.exceptions.NewConnectionError)

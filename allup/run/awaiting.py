@@ -31,6 +31,7 @@ class Await:
         self._session = session
         self._platform = platform
         self._component = component
+        self._options = options
         self._deadline = session.started + options.timeout
         self._ledger = Ledger(report, session.clock)
         self._switchboard = Switchboard()
@@ -100,6 +101,7 @@ class Await:
                 stopped=self._session.stop.is_set,
                 on_message=lambda text: self._ledger.moved(name, Phase.WAITING, text),
                 deadline=self._deadline,
+                grace=self._options.grace,
             ).run()
         except Stopped:
             return False
@@ -107,7 +109,8 @@ class Await:
             finding = explaining.explain(
                 self._session, self._sight.watches.store, name, not_ready, self._platform.collection
             )
-            self._ledger.found(name, finding)
+            for each in (finding, *explaining.left_over(not_ready)):
+                self._ledger.found(name, each)
             self._ledger.moved(name, Phase.FAILED, finding.message)
             return False
         except AllupError as error:

@@ -64,11 +64,13 @@ class Down(InstanceRun):
         """Does all of it; what is stuck is in the result. Raises AllupError for what is wrong beforehand,
         InputError when live dependants are in the way."""
         platform = self._platform
-        self._namespace = namespaces.look(self._objects, platform.namespace, platform.instance)
+        with self._reading():
+            self._namespace = namespaces.look(self._objects, platform.namespace, platform.instance)
         with self._ending(lambda: self._finish("interrupted")):
             self._lock_if_there()  # before looking: another run may be making what is to go
             empty = Inventory(platform.name, platform.instance, platform.namespace)
-            self._inventory = inventories.read(self._objects, empty)
+            with self._reading():
+                self._inventory = inventories.read(self._objects, empty)
             self._see_what_is_there()
             graph = self._graph()
             self._names = selected_down(graph, self._options.only, self._live(), self._options.cascade)
@@ -194,7 +196,7 @@ class Down(InstanceRun):
         self._ledger.moved(name, Phase.DELETING)
         for kind in {_POD, *(ref.group_kind for ref in going)}:
             resource = self._session.discovery.find(kind.group, kind.kind)
-            if resource is not None and self._namespace is not None:
+            if resource is not None and (self._namespace is not None or not resource.namespaced):
                 self._watches.open(resource, self._platform.namespace)
         deadline = self._budget(leaving)
         if declared is not None:
@@ -248,7 +250,7 @@ class Down(InstanceRun):
             self._ledger.moved(
                 component.name, Phase.DELETING, f"scaling {ref.name} to zero: {hook.why or 'it stops first'}"
             )
-            self._objects.merge(ref, {"spec": {"replicas": 0}}, manager=labels.FIELD_MANAGER)
+            self._objects.merge(ref, {"spec": {"replicas": 0}}, manager=labels.SCALE_FIELD_MANAGER)
             leaving.await_gone({}, deadline, partial(self._pods_of, self._uid(ref), leaving))
         for hook, listener in listening:
             if listener is not None:
@@ -404,7 +406,8 @@ class Down(InstanceRun):
         limit = min(self._deadline, self._clock.monotonic() + 120.0)
         while (found := self._objects.get(ref)) is not None:
             if self._clock.monotonic() > limit:
-                why = namespaces.conditions(found) or holds(found)
+                why = namespaces.held_by(self._objects, ref.name) or namespaces.conditions(found)
+                why = why or holds(found)
                 self._ledger.note(f"{ref} does not go: {why}", warning=True)
                 return False
             if self._session.stop.wait(0.1):

@@ -37,6 +37,19 @@ def explain(session: Session, store: Store, component: str, not_ready: NotReady,
     )
 
 
+def left_over(not_ready: NotReady) -> Sequence[Finding]:
+    """The other objects that were not ready at the deadline, by name and state alone."""
+    return [
+        Finding(
+            ref=ref,
+            cause=readiness.cause or "not-ready",
+            message=readiness.message,
+            culprit=readiness.culprit,
+        )
+        for ref, readiness in not_ready.others
+    ]
+
+
 def of_error(error: AllupError, namespace: str) -> Finding:
     """A request that failed, as a finding."""
     try:

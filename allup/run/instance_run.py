@@ -90,6 +90,21 @@ class InstanceRun:
         return last_held
 
     @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Around what is read before the first write: not being allowed to is a ClusterError."""
+        try:
+            yield
+        except ApiError as error:
+            if error.status != 403:
+                raise
+            raise ClusterError(
+                f"instance {self._platform.instance}",
+                "we may not read what is there",
+                evidence=error.fact,
+                next_step="Use a context with more rights, or have a Role bound to this one",
+            ) from error
+
+    @contextmanager
     def _ending(self, interrupted: Callable[[], object]) -> Iterator[None]:
         """Around everything after the first write: however it ends, threads, watches and lock are let go.
 

@@ -12,13 +12,15 @@ class RunOptions:
 
     *no_deps*: exactly the components in *only*. *adopt*: objects, as Kind/namespace/name, that exist and
     shall become ours. *cascade*: take dependants down first. *purge*: data too.
-    *bundle*: the folder for the evidence of a run that does not end well.
+    *bundle*: the folder for the evidence of a run that does not end well. *grace*: how long a
+    cause that may heal (a crash loop) is given.
     """
 
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     no_deps: bool = False
     timeout: float = 900.0
+    grace: float = 180.0
     jobs: int = 16
     force_conflicts: bool = False
     adopt: tuple[str, ...] = ()

@@ -176,7 +176,7 @@ class Sight:
                 for ref, readiness in state.objects:
                     if not readiness.ready:
                         declared = next((c for c in self._platform.components if c.name == state.name), None)
-                        not_ready = NotReady(ref, readiness, "right now", 0)
+                        not_ready = NotReady(ref, readiness, "right now")
                         found.append(
                             (
                                 state.name,

@@ -57,7 +57,7 @@ def open_session(
         raise ClusterError(
             f"context {context!r}",
             "is not the cluster that was chosen, or does not let us see that it is",
-            evidence=f"Its fingerprint was {expected_fingerprint}, now it is {' or '.join(found) or 'none'}",
+            evidence=f"It was {expected_fingerprint}, now it is {' or '.join(found) or 'hidden'}",
             next_step=f"If this is right, choose it again: inv cluster.use {context}",
         )
     api.patience = 30.0

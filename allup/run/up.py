@@ -78,7 +78,8 @@ class Up(InstanceRun):
     def run(self) -> RunFinished:
         """Does all of it. Raises AllupError for what is wrong before the first component starts; what fails
         later is in the result. Ctrl-C and SIGTERM are passed on once the half-done state was reported."""
-        self._prepare()
+        with self._reading():
+            self._prepare()
         with self._ending(lambda: self._finish("interrupted")):
             self._begin()
             succeeded = Schedule(
@@ -234,7 +235,8 @@ class Up(InstanceRun):
             finding = explaining.explain(
                 self._session, self._watches.store, name, not_ready, self._platform.collection
             )
-            self._ledger.found(name, finding)
+            for each in (finding, *explaining.left_over(not_ready)):
+                self._ledger.found(name, each)
             self._ledger.moved(name, Phase.FAILED, finding.message)
             return False
         except AllupError as error:
@@ -261,6 +263,7 @@ class Up(InstanceRun):
             stopped=self._session.stop.is_set,
             on_message=lambda text: self._ledger.moved(component.name, Phase.WAITING, text),
             deadline=deadline,
+            grace=self._options.grace,
         ).run()
 
     def _check(self, component: Component, deadline: float) -> None:

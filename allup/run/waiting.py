@@ -16,9 +16,6 @@ from allup.readiness import Readiness, State, judge
 from allup.refs import GroupKind, ObjectRef
 from allup.run.clock import Clock
 
-GRACE = 180.0
-"""Seconds that a cause which may heal (a crash loop, a pull that times out) is given, uninterrupted."""
-
 _PODS = GroupKind("", "Pod")
 _BESIDE: dict[GroupKind, tuple[GroupKind, ...]] = {
     GroupKind("apps", "Deployment"): (GroupKind("apps", "ReplicaSet"), _PODS),
@@ -33,9 +30,15 @@ _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 
 
 class NotReady(Exception):
-    """The wait is over and *ref* is not ready; *readiness* says why, *others* how many more are not."""
+    """The wait is over and *ref* is not ready; *readiness* says why; *others* are left at a deadline too."""
 
-    def __init__(self, ref: ObjectRef, readiness: Readiness, why: str, others: int) -> None:
+    def __init__(
+        self,
+        ref: ObjectRef,
+        readiness: Readiness,
+        why: str,
+        others: Sequence[tuple[ObjectRef, Readiness]] = (),
+    ) -> None:
         super().__init__(str(ref), readiness.message, why)
         self.ref = ref
         self.readiness = readiness
@@ -154,7 +157,7 @@ class Wait:
         stopped: Callable[[], bool],
         on_message: Callable[[str], None],
         deadline: float,
-        grace: float = GRACE,
+        grace: float,
     ) -> None:
         self._component = component
         self._refs = tuple(refs)
@@ -280,7 +283,9 @@ class Wait:
             if at - since >= self._grace:
                 raise self._not_ready(ref, f"no better after {self._grace:.0f} s of grace")
         if self._pending and at >= self._deadline:
-            raise self._not_ready(self._worst(), "not ready at the deadline")
+            worst = self._worst()
+            others = [(ref, readiness) for ref, readiness in self._pending.items() if ref != worst]
+            raise NotReady(worst, self._pending[worst], "not ready at the deadline", sorted(others, key=str))
 
     def _verdict(self, ref: ObjectRef, now: Any) -> Readiness:
         obj = self._watches.store.get(ref)
@@ -299,7 +304,7 @@ class Wait:
         return min(self._caused_at, key=str) if self._caused_at else next(iter(self._pending))
 
     def _not_ready(self, ref: ObjectRef, why: str) -> NotReady:
-        return NotReady(ref, self._pending[ref], why, len(self._pending) - 1)
+        return NotReady(ref, self._pending[ref], why)
 
     def _say(self) -> None:
         ref = self._worst()

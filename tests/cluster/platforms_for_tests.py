@@ -42,6 +42,9 @@ Object = dict[str, Any]
 
 NAME = "small"
 PATIENCE = 20.0
+HELD = "tests.example/held"
+"""A finalizer that nobody serves; ``discard`` takes it off ConfigMaps."""
+_CLUSTER_SCOPED = ("PersistentVolume", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition")
 _numbers = itertools.count(1)
 _KINDS = (
     *("ServiceAccount", "ConfigMap", "Secret", "Service", "Endpoints", "EndpointSlice", "Pod"),
@@ -406,15 +409,14 @@ class Instance:
 
     def discard(self) -> None:
         """Deletes what is left, without waiting. A finalizer that a test put somewhere is taken off."""
-        objects = self.outside.objects
-        for resource in self._resources():
-            selector = labels.instance_selector(self.name)
-            for item in objects.list(resource, self.namespace, "" if resource.namespaced else selector):
-                item_ref = ObjectRef.of(item)
-                if any(f.startswith("tests.example/") for f in item["metadata"].get("finalizers") or ()):
-                    objects.merge(item_ref, {"metadata": {"finalizers": None}}, manager="tests")
-                if not resource.namespaced:
-                    objects.delete(item_ref)
+        objects, discovery = self.outside.objects, self.outside.discovery
+        for item in self.items("ConfigMap"):
+            if any(f.startswith(HELD) for f in item["metadata"].get("finalizers") or ()):
+                objects.merge(ObjectRef.of(item), {"metadata": {"finalizers": None}}, manager="tests")
+        for kind in _CLUSTER_SCOPED:
+            resource = discovery.of_kind(kind)[0]
+            for item in objects.list(resource, selector=labels.instance_selector(self.name)):
+                objects.delete(ObjectRef.of(item))
         objects.delete(ObjectRef("", "Namespace", "", self.namespace))
 
     def _resources(self) -> Sequence[Resource]:

@@ -10,17 +10,17 @@ import pytest
 
 from allup import Component, Password, Secret, jq, tcp
 from allup.cluster.objects import Written
+from allup.daily import orphans
+from allup.daily.checking import check_now
+from allup.daily.events_now import list_events
+from allup.daily.filling import fill
+from allup.daily.rollout import Change, Rollout, pod_restart, restarts, scaling
+from allup.daily.rotation import plan_rotation, write_rotation
 from allup.diagnosis.event_list import Claimants, event_lines
 from allup.errors import AdoptionRefused, AllupError, InputError
 from allup.model import labels
-from allup.run import orphans
-from allup.run.checking import check_now
-from allup.run.events_now import list_events
-from allup.run.filling import fill
 from allup.run.options import RunOptions
 from allup.run.progress import CheckOutcome, Phase
-from allup.run.rollout import Change, Rollout, pod_restart, restarts, scaling
-from allup.run.rotation import plan_rotation, write_rotation
 from allup.run.seeing import Sight
 from allup.run.workers import Pool
 from tests.cluster.platforms_for_tests import (

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from allup import ListChildren, Platform, RunCommand, RunTrials
+from allup.daily import offspring
+from allup.daily.trying import Trying
 from allup.errors import AllupError, ClusterError, InputError
-from allup.run import offspring
 from allup.run.progress import Action, CheckOutcome, Phase
 from allup.run.seeing import Sight
-from allup.run.trying import Trying
 from allup.sandbox import SandboxStatus
 from allup.trials import TrialState, verdict
 from k8s.rstudio import platform as module

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from allup.daily.describing import describe, lines
 from allup.diagnosis.event_list import EventLine
 from allup.readiness.verdict import not_yet, ready
 from allup.refs import ObjectRef
-from allup.run.describing import describe, lines
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 EARLIER = "2026-05-01T11:59:30Z"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from allup import Component, Platform, ProbePod
+from allup.daily.probing import pod_body
 from allup.model import labels
-from allup.run.probing import pod_body
 
 PLATFORM = Platform("rstudio", [Component("nfs-pv")], namespace="team-a", instance="blue")
 TEMPLATE: dict[str, Any] = {

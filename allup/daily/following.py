@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from allup.cluster import streams
+from allup.daily.pods import Behind, container_names, phase
 from allup.errors import AllupError, NotFound
-from allup.run.pods import Behind, container_names, phase
 from allup.run.session import Session
 
 Line = Callable[[str, str, str], None]

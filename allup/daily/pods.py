@@ -36,10 +36,12 @@ class Behind:
         return [pod for pod in listed if labels.DEBUG_OF not in (pod["metadata"].get("labels") or {})]
 
     def best(self, objects: Objects) -> Object:
-        """The pod to use, ready; raises AllupError that says how the pods stand when none is."""
+        """The pod to use, ready and not on its way out (unless it was named); raises AllupError that says
+        how the pods stand when there is none."""
         pods = self.pods(objects)
         chosen = best(pods)
-        if chosen is not None and is_ready(chosen):
+        leaving = chosen is not None and chosen["metadata"].get("deletionTimestamp") and not self.pod
+        if chosen is not None and is_ready(chosen) and not leaving:
             return chosen
         raise AllupError(self.title, none_ready(pods))
 
@@ -67,15 +69,15 @@ def of_service(name: str, namespace: str, objects: Objects) -> Behind:
 
 
 def best(pods: Sequence[Object]) -> Object | None:
-    """Ready before running before the rest, those that go last, the newest first."""
+    """Those that stay before those that go; ready before running before the rest; the newest first."""
     return max(pods, key=_rank, default=None)
 
 
 def _rank(pod: Object) -> tuple[bool, bool, bool, str, str]:
     metadata = pod["metadata"]
     return (
-        is_ready(pod),
         not metadata.get("deletionTimestamp"),
+        is_ready(pod),
         phase(pod) == "Running",
         str(metadata.get("creationTimestamp", "")),
         str(metadata["name"]),

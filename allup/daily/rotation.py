@@ -11,6 +11,7 @@ from typing import Any
 from allup.cluster import inventory as inventories
 from allup.cluster.inventory import Inventory
 from allup.cluster.watch import Watches
+from allup.daily.locking import locked
 from allup.errors import AllupError, InputError, did_you_mean
 from allup.loading import LoadedPlatform
 from allup.manifests import Desired, pod_template_paths
@@ -20,7 +21,6 @@ from allup.model.secrets import Secret
 from allup.refs import GroupKind, ObjectRef
 from allup.run import ownkeys
 from allup.run.assembly import Assembler
-from allup.run.locking import locked
 from allup.run.secretsource import Given
 from allup.run.session import Session
 from allup.secretvalues import SecretRandom, resolve_secret

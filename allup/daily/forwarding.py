@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from allup.cluster.streams import open_forward
 from allup.cluster.tunnels import relay
 from allup.cluster.websockets import Channels
+from allup.daily import portowners
+from allup.daily.pods import Behind
+from allup.daily.portspecs import PortSpec, container_port, number_on_service
 from allup.errors import AllupError, ClusterError, InputError
-from allup.run import portowners
-from allup.run.pods import Behind
-from allup.run.portspecs import PortSpec, container_port, number_on_service
 from allup.run.session import Session
 
 LOOPBACK = "127.0.0.1"

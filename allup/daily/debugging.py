@@ -15,10 +15,10 @@ from copy import deepcopy
 from typing import Any
 
 from allup.cluster.objects import Objects
+from allup.daily.pods import chosen_container
 from allup.errors import AllupError, InputError
 from allup.model import labels
 from allup.refs import ObjectRef
-from allup.run.pods import chosen_container
 from allup.run.session import Session
 
 IMAGE = "busybox:1.37"

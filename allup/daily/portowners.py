@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 _LISTENING = "0A"
@@ -17,13 +18,27 @@ def owner(port: int) -> str:
     if not sockets:
         return ""
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            held = {os.readlink(descriptor) for descriptor in (process / "fd").iterdir()}
-            if held & sockets:
-                return f"process {process.name} ({(process / 'comm').read_text().strip()})"
-        except OSError:  # it has ended, or it is somebody else's
-            continue
+        if any(_leads_to(descriptor) in sockets for descriptor in _descriptors(process)):
+            try:
+                name = (process / "comm").read_text().strip()
+            except OSError:
+                name = "?"
+            return f"process {process.name} ({name})"
     return ""
+
+
+def _descriptors(process: Path) -> Sequence[Path]:
+    try:
+        return list((process / "fd").iterdir())
+    except OSError:  # it has ended, or it is somebody else's
+        return ()
+
+
+def _leads_to(descriptor: Path) -> str:
+    try:
+        return os.readlink(descriptor)
+    except OSError:  # closed meanwhile
+        return ""
 
 
 def _inodes(port: int) -> set[str]:

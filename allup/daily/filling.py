@@ -10,12 +10,12 @@ from typing import Any
 from allup.cluster import namespaces
 from allup.cluster.inventory import Inventory
 from allup.cluster.objects import Written
+from allup.daily.locking import locked
 from allup.errors import AdoptionRefused, InputError, did_you_mean
 from allup.model import labels
 from allup.model.platform import Component, Platform
 from allup.model.secrets import Provided, Secret
 from allup.refs import ObjectRef
-from allup.run.locking import locked
 from allup.run.session import Session
 
 

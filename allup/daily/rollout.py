@@ -117,6 +117,7 @@ class Rollout(InstanceRun):
             stopped=self._session.stop.is_set,
             on_message=lambda text: self._ledger.moved(name, Phase.WAITING, text),
             deadline=self._deadline,
+            grace=self._options.grace,
         ).run()
 
     def _finish(self, outcome: str) -> RunFinished:

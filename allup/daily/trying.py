@@ -8,12 +8,12 @@ from typing import Any
 
 from allup.cluster import streams
 from allup.cluster.streams import CommandResult
+from allup.daily import probing
 from allup.errors import AllupError, ApiError
 from allup.model.checks import CheckTarget
 from allup.model.extras import PROBE, ProbePod, RunCommand, RunTrials, Trial
 from allup.model.platform import Platform
 from allup.refs import ShortRef
-from allup.run import probing
 from allup.run.checks import SIMULATED, Answer, Checker
 from allup.run.progress import CheckOutcome
 from allup.run.seeing import Sight
