@@ -386,9 +386,14 @@ class Instance:
         return found
 
     def left(self) -> set[str]:
-        """``Kind/name`` of everything that carries our labels, anywhere in reach."""
+        """``Kind/name`` of everything that carries our labels, anywhere in reach.
+
+        Not a Service's endpoints: they copy its labels, and the garbage collector takes them when it likes.
+        """
         found = set()
         for resource in self._resources():
+            if resource.kind in ("Endpoints", "EndpointSlice"):
+                continue
             for item in self.outside.objects.list(
                 resource, self.namespace, labels.instance_selector(self.name)
             ):
