@@ -40,9 +40,12 @@ clean: ## remove the virtual environment and caches of this checkout
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # The names of the old Makefile: k8s-setup, k8s-nfs-up, k8s-ldap-all-up, …
-.PHONY: k8s-ldap-all-up k8s-ldap-all-down
+.PHONY: k8s-ldap-all-up k8s-ldap-all-down k8s-nfs-launcher-mounts k8s-launcher-conf k8s-launcher-k8s-conf \
+	k8s-launcher-k8s-prof-conf
 k8s-ldap-all-up: k8s-all-up
 k8s-ldap-all-down: k8s-all-down
+# They made ConfigMaps by hand, which come with the launcher and the server now.
+k8s-nfs-launcher-mounts k8s-launcher-conf k8s-launcher-k8s-conf k8s-launcher-k8s-prof-conf: k8s-launcher-up
 k8s-%: $(INSTALLED)
 	@$(INV) k8s.$*
 

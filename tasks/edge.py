@@ -25,6 +25,8 @@ _CANNOT_WRITE = {
     errno.ENOSPC: "the disk is full. Make room there, then run the same command again.",
     errno.EDQUOT: "your disk quota is used up. Make room there, then run the same command again.",
     errno.EACCES: "permission denied. Change the permissions, then run the same command again.",
+    errno.ENOTDIR: "a file is where a folder should be. Move it, or choose another folder.",
+    errno.EEXIST: "a file is where a folder should be. Move it, or choose another folder.",
     errno.EROFS: "the file system is read-only. Choose another folder.",
 }
 

@@ -294,6 +294,7 @@ def settings(call: Call) -> None:
                         "name": s.name,
                         "value": _json_value(getattr(found.values, s.name)),
                         "origin": str(found.origins[s.name]),
+                        "variable": s.env or "",
                         "help": s.help,
                     }
                     for s in specs

@@ -59,6 +59,8 @@ class Sandboxes:
         folder = self._state(name)
         if nodes is not None and not 1 <= nodes <= _MOST_NODES:
             raise InputError("--nodes", f"{nodes} is not possible; a sandbox has 1 to {_MOST_NODES} nodes")
+        with explained(self._folder, "XDG_STATE_HOME"):  # before the minutes that building may take
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         build.build_tools(self._environ, progress=progress, clock=self._clock)
         tools = build.built(self._environ)
         if tools is None:

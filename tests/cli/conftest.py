@@ -13,7 +13,7 @@ from allup.cluster.connect import connect
 from allup.cluster.requests import Api
 from allup.redaction import Redactor
 from allup.sandbox import SandboxStatus
-from allup.sandbox.paths import checkout_key, state_home
+from allup.sandbox.paths import cache_home, checkout_key, state_home
 from tests.cli.invoking import ROOT, Inv, copied
 
 # What a person's own shell may hold and no test wants.
@@ -36,7 +36,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def alone(checkout: Path, home: Path, tmp_path: Path) -> Inv:
     """inv where there is no cluster at all."""
     environ = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
-    return Inv(checkout, {**environ, "HOME": str(home), "XDG_STATE_HOME": str(tmp_path / "state")})
+    # Without a cache of this machine's, the sandbox's tools would be built anew.
+    folders = {
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "XDG_CACHE_HOME": str(cache_home(os.environ).parent),
+    }
+    return Inv(checkout, {**environ, **folders, "HOME": str(home)})
 
 
 @pytest.fixture(scope="session")

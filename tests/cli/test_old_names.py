@@ -1,0 +1,40 @@
+"""Whoever knows the old Makefile's targets gets there by them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+
+import tasks
+from tests.cli.invoking import ROOT
+
+# The targets of the RStudio demonstration's Makefile.
+OLD_TARGETS = """
+    k8s-setup k8s-nfs-up k8s-nfs-ip-fix k8s-nfs-launcher-mounts k8s-nfs-pv-up k8s-ldap-up k8s-secret-rsp
+    k8s-launcher-keys k8s-launcher-conf k8s-launcher-k8s-conf k8s-launcher-k8s-prof-conf k8s-rsp-ldap-up
+    k8s-launcher-ldap-up k8s-ldap-all-up k8s-nfs-down k8s-nfs-pv-down k8s-ldap-down k8s-rsp-ldap-down
+    k8s-launcher-ldap-down k8s-ldap-all-down
+"""
+
+
+@pytest.fixture(scope="module")
+def names() -> set[str]:
+    """The names of all tasks, the further ones too."""
+    found = tasks.ns.task_names
+    return {*found, *(alias for aliases in found.values() for alias in aliases)}
+
+
+@pytest.mark.parametrize("target", OLD_TARGETS.split())
+def test_every_old_target_leads_to_a_task(target: str, names: set[str]) -> None:
+    printed = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True)
+    called = re.findall(r"bin/inv (k8s\.\S+)", printed.stdout)
+    assert len(called) == 1
+    assert called[0] in names
+
+
+@pytest.mark.parametrize("target", OLD_TARGETS.split())
+def test_most_old_targets_are_names_of_tasks_as_well(target: str, names: set[str]) -> None:
+    by_hand = "mounts" in target or "conf" in target
+    assert (f"k8s.{target.removeprefix('k8s-')}" in names) is not by_hand
