@@ -400,9 +400,10 @@ def test_a_shell_has_a_terminal_of_our_size_and_leaves_with_its_exit_code(
     shell.type("stty size; echo $SIMULATED-$((40+2))\r")
     shell.await_text("50 132")
     shell.await_text("yes-42")
+    # Keys and sizes travel on channels of their own, so the shell itself waits for the new size.
+    shell.type('until [ "$(stty size)" = "40 99" ]; do :; done; echo resized-$((41+2))\r')
     shell.resize(40, 99)
-    shell.type("stty size\r")
-    shell.await_text("40 99")
+    shell.await_text("resized-43")
     shell.type("exit 5\r")
     assert shell.ended() == 5
 
