@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,10 @@ import pytest
 from allup.sandbox import Sandboxes, SandboxStatus
 from allup.sandbox.paths import cache_home
 from tests.cluster.simulated_kubelet import written as simulated_kubelet_documents
+
+# A shell starts what runs in the background with SIGINT ignored, children inherit it, and tests send it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Tests that watch for a pod that goes wrong label it ``allup-fault: <one of these stages' values>``.
 STAGES = Path(__file__).parent / "cluster" / "stages"

@@ -185,7 +185,7 @@ def test_a_watched_status_is_shown_again_when_it_changes_and_ctrl_c_ends_it(inv:
         assert process.stdout is not None
         first = [process.stdout.readline(), process.stdout.readline()]
         assert "launcher" in first[1]
-        assert inv("k8s.restart", "launcher").returncode == 0
+        assert inv("k8s.scale", "launcher", "2").returncode == 0  # a change that stays
         assert "COMPONENT" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=20)
