@@ -73,7 +73,7 @@ def verbs(platform: Platform) -> Iterator[Verb]:
         "Run a component with another number of pods, until the next all-up goes back.",
         f"P.scale {component} 3",
         "changing:scale",
-        (*WHERE, *RUN),
+        (*WHERE, *RUN, "workload"),
         positional=("component", "replicas"),
     )
     yield Verb(

@@ -46,6 +46,7 @@ FIXED = _flags(
     Flag("component", "text", "only this component"),
     Flag("pod", "text", "this pod instead of a component's"),
     Flag("container", "text", "which container of the pod"),
+    Flag("workload", "text", "which of the component's workloads, as Deployment/NAME"),
     Flag("tail", "text", "how many lines from the end (default 100)"),
     Flag("since", "text", "only the last so many seconds, or 5m, 2h"),
     Flag("previous", "switch", "the container's previous life"),

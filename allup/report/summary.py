@@ -134,7 +134,14 @@ def _up(view: RunView) -> str:
     if not any(view.objects(action) for action in _CHANGES):
         unchanged = count(view.objects(Action.UNCHANGED), "object") + " unchanged"
         return f"{view.title}: nothing changed. {ready}, {unchanged} in {time} (0 created, 0 changed)."
-    return f"{view.title} is up: {ready} in {time} ({counts})."
+    return f"{_what(view)} up: {ready} in {time} ({counts})."
+
+
+def _what(view: RunView) -> str:
+    """``rstudio is``; of a run that was about some of its components ``rstudio: ldap is``."""
+    if not view.only:
+        return f"{view.title} is"
+    return f"{view.title}: {some(view.only)} {'is' if len(view.only) == 1 else 'are'}"
 
 
 def _rolled_out(view: RunView) -> str:
@@ -146,7 +153,7 @@ def _down(view: RunView) -> str:
     deleted = view.objects(Action.DELETED) + view.objects(Action.PRUNED)
     if not deleted:
         return f"{view.title}: nothing to take down."
-    return f"{view.title} is down: {count(deleted, 'object')} deleted in {_time(view)}."
+    return f"{_what(view)} down: {count(deleted, 'object')} deleted in {_time(view)}."
 
 
 def _not_done(view: RunView) -> str:
@@ -162,7 +169,7 @@ def _not_done(view: RunView) -> str:
         parts.append(f"{some(names)} half done")
     if names := _names(view, Phase.PENDING):
         parts.append(f"{len(names)} not started")
-    return f"{view.title} is not {goal}: {', '.join(parts) or 'nothing was done'} ({_time(view)})."
+    return f"{_what(view)} not {goal}: {', '.join(parts) or 'nothing was done'} ({_time(view)})."
 
 
 def _interrupted(view: RunView) -> str:
