@@ -33,6 +33,19 @@ def test_an_up_counts_created_changed_and_unchanged_even_at_zero() -> None:
     assert text == "rstudio is up: 2 components ready in 12.3 s (34 created, 0 changed, 0 unchanged)."
 
 
+def test_a_run_about_one_component_does_not_say_that_the_platform_is_up_or_down() -> None:
+    view = RunView()
+    view.fold(started("setup", "ldap", only=("ldap",)))
+    view.fold(finished("done", ready("setup", unchanged=5), ready("ldap", created=4)))
+    assert sentence(view).startswith("rstudio: ldap is up: 2 components ready in ")
+    view.fold(finished("failed", result("ldap", Phase.FAILED)))
+    assert sentence(view).startswith("rstudio: ldap is not up: ldap failed")
+    view = RunView()
+    view.fold(started("ldap", "nfs", verb="down", only=("ldap", "nfs")))
+    view.fold(finished("done", result("ldap", Phase.GONE, actions={Action.DELETED: 2}), verb="down"))
+    assert sentence(view).startswith("rstudio: ldap, nfs are down: 2 objects deleted")
+
+
 def test_an_up_names_replaced_and_pruned_only_when_there_are_any() -> None:
     text = words(finished("done", ready("nfs", changed=1, replaced=2, pruned=3)))
     assert "(0 created, 1 changed, 0 unchanged, 2 replaced, 3 pruned)" in text
