@@ -149,12 +149,19 @@ def test_a_changed_setting_renews_exactly_the_pods_that_use_it(rstudio: RStudio)
         ("ldap_organisation", "Other Inc.", {"openldap"}),
         ("nfs_mount_options", "nfsvers=4.2", set()),
         ("log_level", "debug", {"rsp", "launcher"}),
+        ("workbench_version", "2026.07.1", {"rsp", "launcher"}),
     ):
         before = rstudio.deployments()
         settings[name] = value
         assert rstudio.bring_up(**settings).outcome == "done"
         after = rstudio.deployments()
         assert {pod for pod in after if after[pod] != before[pod]} == expected, name
+    for name in ("rsp", "launcher"):
+        (container,) = rstudio.get(f"Deployment/{name}")["spec"]["template"]["spec"]["containers"]
+        assert "2026.07.1" in container["image"]
+    profiles = rstudio.get("ConfigMap/launcher-config")["data"]["launcher.kubernetes.profiles.conf"]
+    server = rstudio.get("ConfigMap/rsp-config")["data"]["rserver.conf"]
+    assert "2026.07.1" in server + profiles
 
 
 def test_a_change_to_combined_mode_moves_the_launcher_into_the_servers_pod(rstudio: RStudio) -> None:
