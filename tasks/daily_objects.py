@@ -27,7 +27,7 @@ def verbs(platform: Platform) -> Iterator[Verb]:
         "List the Kubernetes Events about our objects and their pods, oldest first.",
         "P.events --since 10m",
         "inspecting:events",
-        (*WHERE, "json", "component", "since", "watch"),
+        (*WHERE, "json", "component", "pod", "since", "watch"),
     )
     yield Verb(
         "get",

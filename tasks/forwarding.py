@@ -31,10 +31,17 @@ def forward(call: Call) -> None:
         _stop(call, names(call.given["stop"]))
     elif call.given.get("background"):
         prepared = prepare(call).as_last_up()
-        _wanted(prepared, call.words)
-        _say_started(call, _in_background(prepared, call.words or _url_words(prepared)))
+        words = _words(call)
+        _wanted(prepared, words)
+        _say_started(call, _in_background(prepared, words or _url_words(prepared)))
     else:
         carry(prepare(call).as_last_up(), _say_opened)
+
+
+def _words(call: Call) -> list[str]:
+    """The call's words, ``--pod NAME`` before them."""
+    pod = call.given.get("pod")
+    return [f"pod/{pod}", *call.words] if pod else call.words
 
 
 def open_urls(prepared: Prepared) -> None:
@@ -54,7 +61,8 @@ def carry(prepared: Prepared, opened_now: Callable[[Call, background.Record], No
 
     call, session, mask = prepared.call, prepared.session, prepared.redactor.mask
     opened: list[Forward] = []
-    for behind, ports in _wanted(prepared, call.words):
+    words = _words(call)
+    for behind, ports in _wanted(prepared, words):
         try:
             opened += open_forwards(session, behind, ports, lambda text: tell(mask(text)))
         except BaseException:
@@ -71,7 +79,7 @@ def carry(prepared: Prepared, opened_now: Callable[[Call, background.Record], No
     record = background.Record(
         id=Path(file).stem if file else "",
         holder=str(Holder.current()),
-        key=_key(prepared, call.words),
+        key=_key(prepared, words),
         ports=tuple(str(one) for one in opened),
         urls=urls,
     )
@@ -112,7 +120,7 @@ def _wanted(prepared: Prepared, words: Sequence[str]) -> list[tuple[Behind, list
 
 
 def _behind(prepared: Prepared, word: str) -> Behind:
-    from tasks.streaming import component
+    from tasks.streaming import component, named_pod
 
     kind, slash, name = word.partition("/")
     if not slash:
@@ -121,7 +129,7 @@ def _behind(prepared: Prepared, word: str) -> Behind:
     if kind in ("svc", "service", "services"):
         return pods.of_service(name, namespace, objects)
     if kind in ("pod", "pods"):
-        return Behind(f"pod/{name}", namespace, pod=name)
+        return named_pod(prepared, name)
     raise InputError(f"{word!r}", "is not understood", next_step="Write COMPONENT, svc/NAME or pod/NAME")
 
 

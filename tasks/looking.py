@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from tasks.preparing import Prepared, names, prepare
 from tasks.verb import Call
 
 if TYPE_CHECKING:
+    from allup.diagnosis import Finding
     from allup.manifests import Desired
     from allup.run.planning import Plan
     from allup.run.seeing import Sight
@@ -240,8 +241,13 @@ def why(call: Call) -> None:
     prepared = prepare(call)
     sight = look(prepared)
     wanted = component_flag(prepared)
-    found = sight.findings(wanted)
-    down = [s.name for s in sight.components() if s.state == "down" and wanted in ("", s.name)]
+    found: Sequence[tuple[str, Finding]]
+    if pod := call.given.get("pod"):
+        component, finding = sight.finding_of_pod(str(pod))
+        found, down, wanted = [(component, finding)] if finding else [], [], f"pod {pod}"
+    else:
+        found = sight.findings(wanted)
+        down = [s.name for s in sight.components() if s.state == "down" and wanted in ("", s.name)]
     mask = prepared.redactor.mask
     if call.given.get("json"):
         say_json(

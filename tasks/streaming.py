@@ -296,7 +296,7 @@ def _target(prepared: Prepared) -> Behind:
     call = prepared.call
     pod = call.given.get("pod")
     if pod:
-        return _pod(prepared, str(pod))
+        return named_pod(prepared, str(pod))
     name = call.words[0] if call.words else ""
     return component(prepared, name)
 
@@ -315,7 +315,8 @@ def component(prepared: Prepared, name: str) -> Behind:
     )
 
 
-def _pod(prepared: Prepared, name: str) -> Behind:
+def named_pod(prepared: Prepared, name: str) -> Behind:
+    """That pod; raises InputError with a suggestion when it is not there."""
     from allup.refs import ObjectRef
 
     namespace = prepared.platform.namespace
