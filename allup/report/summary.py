@@ -116,6 +116,10 @@ def sentence(view: RunView) -> str:
             words = _down(view)
         case ("done", "restart" | "scale"):
             words = _rolled_out(view)
+        case ("done", "wait"):
+            words = (
+                f"{view.title}: {count(len(view.in_phase(Phase.READY)), 'component')} ready in {_time(view)}."
+            )
         case ("done", _):
             words = _up(view)
         case _:

@@ -46,6 +46,12 @@ def test_a_run_about_one_component_does_not_say_that_the_platform_is_up_or_down(
     assert sentence(view).startswith("rstudio: ldap, nfs are down: 2 objects deleted")
 
 
+def test_a_wait_only_says_what_is_ready() -> None:
+    assert words(finished("done", ready("nfs"), ready("ldap"), verb="wait", seconds=0.4)) == (
+        "rstudio: 2 components ready in 0.4 s."
+    )
+
+
 def test_an_up_names_replaced_and_pruned_only_when_there_are_any() -> None:
     text = words(finished("done", ready("nfs", changed=1, replaced=2, pruned=3)))
     assert "(0 created, 1 changed, 0 unchanged, 2 replaced, 3 pruned)" in text
