@@ -385,6 +385,16 @@ def test_names_are_looked_up_from_inside_a_pod(
     assert inv("dns", COMPONENT, "no-such-name.invalid").returncode == 1
 
 
+def test_after_a_restart_what_asks_a_component_finds_its_new_pod(
+    inv: Callable[..., subprocess.CompletedProcess[str]], pod: str
+) -> None:
+    restarted = inv("restart", COMPONENT)
+    assert restarted.returncode == 0, restarted.stdout + restarted.stderr
+    asked = json.loads(inv("dns", COMPONENT, "localhost", "--json").stdout)
+    assert asked["pod"].startswith("web-")
+    assert asked["pod"] != pod
+
+
 def test_each_container_is_found_on_its_node(
     inv: Callable[..., subprocess.CompletedProcess[str]], pod: str
 ) -> None:
