@@ -112,7 +112,8 @@ def shell(call: Call) -> None:
             tty=True,
         )
     result = terminal.lend(channels, sys.stdin.fileno(), sys.stdout.fileno())
-    _leave(result, f"shell in {name}", f"inv {call.platform.collection}.debug brings a shell along")
+    with in_words(prepared, pod, "shell"):
+        _leave(result, f"shell in {name}", f"inv {call.platform.collection}.debug brings a shell along")
 
 
 def execute(call: Call) -> None:
@@ -145,7 +146,8 @@ def execute(call: Call) -> None:
         source=0 if piped else None,
         timeout=seconds("--timeout", limit, 60) if limit else None,
     )
-    _leave(result, f"{command[0]} in {name}", "")
+    with in_words(prepared, pod, "command"):
+        _leave(result, f"{command[0]} in {name}", "")
 
 
 def debug(call: Call) -> None:
@@ -245,12 +247,12 @@ def dns(call: Call) -> None:
                 container=container,
                 timeout=15.0,
             )
-        if result.failure:
-            raise AllupError(
-                f"dns from {where}",
-                f"cannot be looked up: {result.failure}",
-                next_step=f"inv {call.platform.collection}.debug --pod {where} brings a shell along",
-            )
+            if result.failure:
+                raise AllupError(
+                    f"dns from {where}",
+                    f"cannot be looked up: {result.failure}",
+                    next_step=f"inv {call.platform.collection}.debug --pod {where} brings a shell along",
+                )
         found = resolving.read(name, result.stdout)
         good, verdict = resolving.verdict(found, there.get(name, ""))
         rows.append((name, good, verdict, found))
