@@ -17,6 +17,7 @@ from tasks import where
 from tasks.checkout import CHECKOUT
 from tasks.output import SCHEMA, say, say_json, tell
 from tasks.preparing import Prepared, names, prepare
+from tasks.simulated import NOTHING_RUNS, is_simulated
 from tasks.verb import Call
 
 if TYPE_CHECKING:
@@ -32,10 +33,13 @@ def forward(call: Call) -> None:
     elif call.given.get("background"):
         prepared = prepare(call).as_last_up()
         words = _words(call)
-        _wanted(prepared, words)
+        wanted = _wanted(prepared, words)
         _say_started(call, _in_background(prepared, words or _url_words(prepared)))
+        _warn_of_simulated(prepared, wanted)
     else:
-        carry(prepare(call).as_last_up(), _say_opened)
+        prepared = prepare(call).as_last_up()
+        _warn_of_simulated(prepared, _wanted(prepared, _words(call)))
+        carry(prepared, _say_opened)
 
 
 def _words(call: Call) -> list[str]:
@@ -51,6 +55,15 @@ def open_urls(prepared: Prepared) -> None:
         tell(f"{prepared.platform.name} names no URL, so there is nothing to forward")
         return
     _say_started(prepared.call, _in_background(prepared, words))
+    _warn_of_simulated(prepared, _wanted(prepared, words))
+
+
+def _warn_of_simulated(prepared: Prepared, wanted: Sequence[tuple[Behind, list[PortSpec]]]) -> None:
+    """What is forwarded to a simulated node is open here and closed there; nobody shall wonder."""
+    for behind, _ in wanted:
+        pod = pods.best(behind.pods(prepared.session.objects))
+        if pod is not None and is_simulated(prepared, pod):
+            tell(f"warning: {behind.title} is {NOTHING_RUNS}: connections to it will be closed")
 
 
 def carry(prepared: Prepared, opened_now: Callable[[Call, background.Record], None]) -> None:
