@@ -65,7 +65,7 @@ def watched(
     """
     chained = [f"k8s.{verb} --instance {NAMESPACE}" for verb in " ".join(verbs.split()).split(", ")]
     shown = run(*" ".join(chained).split(), environ=LOUDLY)
-    assert "logs of" in shown, f"the last of them was not reached:\n{shown[-2000:]}"
+    assert "there is no log" in shown, f"the last of them was not reached:\n{shown[-2000:]}"
     run("k8s.secrets", "license", "--reveal", "nothing", environ=LOUDLY)
     # Error paths: the server refuses an object and quotes it; a licence that nothing can read.
     run("k8s.all-up", "--rsp-port", "99999999", environ=given)
