@@ -69,7 +69,8 @@ def _say_plan(prepared: Prepared, made: Plan, fields: bool) -> None:
         rows = [(e.action, e.component, str(e.ref), mask(_note(e.note, len(e.differences)))) for e in shown]
         say(table(("ACTION", "COMPONENT", "OBJECT", "NOTE"), rows))
     for change in made.settings:
-        say(f"setting {change.name}: {change.before} → {change.after} (last up: {change.before_origin})")
+        before, after = (_shown(value) or "not set" for value in (change.before, change.after))
+        say(mask(f"setting {change.name}: {before} → {after} (last up: {change.before_origin})"))
     for warning in made.warnings:
         say(f"warning: {mask(warning)}")
     counts = {
@@ -244,10 +245,12 @@ def why(call: Call) -> None:
     found: Sequence[tuple[str, Finding]]
     if pod := call.given.get("pod"):
         component, finding = sight.finding_of_pod(str(pod))
-        found, down, wanted = [(component, finding)] if finding else [], [], f"pod {pod}"
+        found, down, kept = [(component, finding)] if finding else [], [], []
+        wanted = f"pod {pod}"
     else:
         found = sight.findings(wanted)
-        down = [s.name for s in sight.components() if s.state == "down" and wanted in ("", s.name)]
+        states = [(s.name, s.state) for s in sight.components() if wanted in ("", s.name)]
+        down, kept = ([n for n, state in states if state == which] for which in ("down", "kept"))
     mask = prepared.redactor.mask
     if call.given.get("json"):
         say_json(
@@ -279,7 +282,9 @@ def why(call: Call) -> None:
                 say(mask(f"    {line}"))
     if down:
         say(f"Not up: {', '.join(down)}.")
-    if not found and not down:
+    if kept:
+        say(f"Taken down, with their data kept: {', '.join(kept)}.")
+    if not found and not down and not kept:
         say(f"{wanted or prepared.platform.instance}: everything is as it should be.")
 
 

@@ -58,8 +58,8 @@ def problems(view: RunView) -> tuple[Problem, ...]:
             continue
         said = [component.message] if component.message else []
         said += [f"{check.check}: {check.detail or 'failed'}" for check in failed_checks]
-        told = {finding.message for finding in component.findings}
-        message = "\n".join(text for text in said if text not in told)
+        told = [finding.message for finding in component.findings if finding.message]
+        message = "\n".join(text for text in said if not any(one in text for one in told))
         found.append(Problem(component.name, _title(component), message, component.findings))
     return tuple(found)
 

@@ -2,7 +2,15 @@ import pytest
 
 from allup.report.state import RunView
 from allup.report.summary import closing, heading, in_full, problems, sentence
-from allup.run.progress import Action, CheckDone, CheckOutcome, ComponentResult, Phase, RunFinished
+from allup.run.progress import (
+    Action,
+    CheckDone,
+    CheckOutcome,
+    ComponentResult,
+    Finding,
+    Phase,
+    RunFinished,
+)
 from tests.unit.report.report_samples import failed_up, feed, finished, ref, result, started
 
 
@@ -136,6 +144,14 @@ def test_a_problem_holds_the_object_the_message_the_event_the_log_and_the_next_s
         "                | bdb_db_open: locked",
         "    next        inv k8s.describe --component ldap",
     ]
+
+
+def test_what_a_finding_says_is_not_said_twice() -> None:
+    finding = Finding(ref=ref("Secret", "s"), cause="request-failed", message="spec cannot be changed")
+    view = RunView()
+    text = "Secret/rstudio/s: spec cannot be changed. Take it down."
+    view.fold(finished("failed", result("a", Phase.FAILED, 2.0, text, findings=(finding,))))
+    assert heading(problems(view)[0]) == ("a failed after 2.0 s", "")
 
 
 def test_a_failed_check_is_a_problem_that_quotes_the_answer() -> None:
