@@ -208,7 +208,8 @@ class Applier:
         if desired.ref.group_kind == _JOB:
             together = [desired]
         elif desired.ref not in [d.ref for d in together]:
-            raise conflicts.immutable(error, desired, component.down_task) from error
+            down = f"inv {self._assembler.loaded.platform.collection}.{component.down_task}"
+            raise conflicts.immutable(error, desired, down) from error
         self._ledger.note(f"replacing {', '.join(str(each.ref) for each in together)}", component.name)
         replace_objects(self._session, self._watches, together, self._deadline)
         return Action.REPLACED

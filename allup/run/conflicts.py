@@ -36,15 +36,15 @@ def explain(error: FieldConflict, desired: Desired, live: Mapping[str, Any] | No
     )
 
 
-def immutable(error: ImmutableField, desired: Desired, down_task: str) -> AllupError:
+def immutable(error: ImmutableField, desired: Desired, down: str) -> AllupError:
     """That something cannot be changed in place: what, from what to what, and the way out. What holds data
-    stays on a down, so only giving the data up, or the old value, leads on."""
+    stays on a down, so only giving the data up, or the old value, leads on. *down* is the command."""
     what = explain_immutable(error)
     changes = "" if desired.ref.kind == "Secret" else ", ".join(_changed_lines(error.fact))
     if why_kept(desired.body):
-        way = f"Go back to what it was; or give up its data ({down_task} --purge) and bring it up again"
+        way = f"Go back to what it was; or give up its data ({down} --purge) and bring it up again"
     else:
-        way = f"Take the component down ({down_task}) and up again"
+        way = f"Take the component down ({down}) and up again"
     return AllupError(
         str(desired.ref),
         f"{what or 'a field'} cannot be changed in place" + (f": {changes}" if changes else ""),

@@ -28,8 +28,9 @@ def told(kind: str, fact: str, field: str) -> AllupError:
 
 def test_a_claim_is_told_by_what_would_change_and_its_data_is_not_given_up_lightly() -> None:
     assert str(told("PersistentVolumeClaim", CLAIM, "spec")) == (
-        'PersistentVolumeClaim/n/data: spec cannot be changed in place: StorageClassName "standard" → "slow". '
-        "Go back to what it was; or give up its data (store-down --purge) and bring it up again."
+        "PersistentVolumeClaim/n/data: spec cannot be changed in place: "
+        'StorageClassName "standard" → "slow". '
+        "Go back to what it was; or give up its data (inv p.store-down --purge) and bring it up again."
     )
 
 
@@ -37,7 +38,7 @@ def test_what_holds_no_data_is_made_anew_by_down_and_up() -> None:
     error = told("Deployment", SELECTOR, "spec.selector")
     assert error.fact == "spec.selector cannot be changed in place"
     assert error.evidence == SELECTOR
-    assert error.next_step == "Take the component down (store-down) and up again"
+    assert error.next_step == "Take the component down (inv p.store-down) and up again"
 
 
 def test_the_values_of_a_secret_are_not_told() -> None:
