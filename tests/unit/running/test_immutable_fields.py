@@ -22,7 +22,7 @@ def told(kind: str, fact: str, field: str) -> AllupError:
         ObjectRef("", kind, "n", "data"), {"kind": kind, "metadata": {}}, "store", "store.yaml:1"
     )
     return immutable(
-        ImmutableField("PATCH", fact, details={"causes": [{"field": field}]}), desired, "store-down"
+        ImmutableField("PATCH", fact, details={"causes": [{"field": field}]}), desired, "inv p.store-down"
     )
 
 
