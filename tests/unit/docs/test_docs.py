@@ -107,7 +107,7 @@ def commands(text: str) -> Iterator[list[str]]:
     indented = re.findall(r"^    .+$", text, re.M)
     spans = re.findall(r"`([^`\n]+)`", without_fences(text))
     # Where a command begins: not in the middle of a sentence that some task printed.
-    start = r"(?:^\s*(?:\$ )?(?:\w+=\S+ )*|\$\()(?:\.venv/bin/)?inv (\S.*)"
+    start = r"(?:^\s*(?:\$ |(?:- )?run: )?(?:\w+=\S+ )*|\$\()(?:\.venv/bin/)?inv (\S.*)"
     for piece in (*fences, *indented, *spans):
         for command in re.findall(start, piece, re.M):
             yield shlex.split(re.split(r"[|;)#>]|&&", command)[0].replace("'", ""))
@@ -147,6 +147,8 @@ def test_commands_are_found_where_they_stand() -> None:
         "Say `inv a.b --x 1`.\n\n```\n$ .venv/bin/inv c.d | jq .\nexport K=$(inv e.f)\n```\n\n    inv g.h\n"
     )
     assert list(commands(text)) == [["c.d"], ["e.f"], ["g.h"], ["a.b", "--x", "1"]]
+    workflow = "```yaml\n- run: .venv/bin/inv a.b c.d\n  run: .venv/bin/inv e.f\n```\n"
+    assert list(commands(workflow)) == [["a.b", "c.d"], ["e.f"]]
     spans = "`k8s.logs rsp --tail 1`, `k8s.*-down`, `k8s.status` and `cluster.use NAME`"
     assert list(commands(spans)) == [["k8s.logs", "rsp", "--tail", "1"], ["cluster.use", "NAME"]]
     assert tasks_named(spans) == {"k8s.status"}
