@@ -34,6 +34,7 @@ from allup.run.clock import SystemClock
 from allup.run.progress import CheckOutcome
 from allup.run.session import Session
 from allup.sandbox import SandboxStatus
+from tests.cli.test_output import held
 from tests.cluster.platforms_for_tests import Instance, deployment, eventually, service
 from tests.cluster.simulated_kubelet import ECHO, GREETING, HTTP, NAMESPACE, REFUSING, line
 from tests.conftest import CHECKOUT
@@ -480,7 +481,7 @@ def inv(day: Instance, sandbox_environ: dict[str, str]) -> Callable[..., subproc
     """Runs a verb of RStudio's collection on the instance; which component is meant, its labels tell."""
 
     def run(verb: str, *words: str, input: str | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        ended = subprocess.run(
             _argv(day, verb, words),
             env=sandbox_environ,
             cwd=CHECKOUT,
@@ -490,6 +491,9 @@ def inv(day: Instance, sandbox_environ: dict[str, str]) -> Callable[..., subproc
             check=False,
             **({"input": input} if input is not None else {"stdin": subprocess.DEVNULL}),
         )
+        if "--json" in words:
+            held(ended.stdout)
+        return ended
 
     return run
 
