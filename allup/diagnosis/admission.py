@@ -18,7 +18,7 @@ from allup.fields import Object, section, shorten, text
 from allup.quantities import Quantity
 from allup.refs import ObjectRef
 
-FRESH = 60.0
+FRESH = 30.0
 """Seconds for which an Event is believed to tell the present: controllers try again ever more rarely, and
 what made them fail may have been mended since."""
 
@@ -123,7 +123,9 @@ def _by_rule(message: str) -> Trouble | None:
         words = f"pods cannot be created: ServiceAccount {account} is not there"
         return may_heal(words, Cause.SERVICE_ACCOUNT_MISSING)
     denied = forbidden(message)
-    return replace(denied, message=f"pods cannot be created: {denied.message}") if denied else None
+    if denied is None:
+        return None
+    return replace(denied, hopeless=False, message=f"pods cannot be created: {denied.message}")
 
 
 def _webhook_down(name: str, rest: str) -> Trouble:

@@ -29,6 +29,7 @@ _NOTHING_TO_EXECUTE = re.compile(
 _NO_ACCOUNT = re.compile(
     r'service ?account (?:\S+: )?(?:serviceaccount )?"?(?P<name>[^"\s:]+)"? (?:was )?not found', re.I
 )
+_KUBELET_FOLDER = re.compile(r"/var/lib/kubelet/pods/[0-9a-f-]+")
 _KINDS = {"configmap": "ConfigMap", "config": "ConfigMap", "secret": "Secret"}
 
 
@@ -75,8 +76,7 @@ def could_not_start(container: Container, reason: str, message: str, where: str)
     """The runtime could not start the container's command."""
     if _ARCHITECTURE.search(message):
         return image.wrong_architecture(container.image, message, where)
-    quoted = message.find("exec: ")
-    words = f"container cannot be started: {shorten(message[quoted:] if quoted >= 0 else message)}"
+    words = f"container cannot be started: {shorten(_innermost(message), 240)}"
     if _NOTHING_TO_EXECUTE.search(message):
         return hopeless(words, Cause.COMMAND_NOT_FOUND, where)
     made = reason == "CreateContainerError"
@@ -87,6 +87,16 @@ def missing_account(message: str) -> str:
     """The ServiceAccount that a refused creation says is missing, or ``""``."""
     found = _NO_ACCOUNT.search(message) if "service account" in message.lower() else None
     return found["name"].rpartition("/")[2] if found else ""
+
+
+def _innermost(message: str) -> str:
+    """A runtime's error without the layers it came through, and without the kubelet's folders."""
+    for start in ("exec: ", "error during container init: ", "unable to start container process: "):
+        _, found, rest = message.partition(start)
+        if found:
+            message = (start if start == "exec: " else "") + rest
+            break
+    return _KUBELET_FOLDER.sub("…", message)
 
 
 def _source(words: str, where: str, there_now: bool, has: str = "") -> Trouble:

@@ -15,7 +15,7 @@ BROKEN = ("Failed", "Stalled")
 SILENCE = 30.0
 """Seconds a custom resource may be without any condition before somebody asks for its controller."""
 
-_CONVERSION = re.compile(r"conversion webhook for (?P<kind>[^,]+?),? failed: (?P<rest>.*)", re.S)
+_CONVERSION = re.compile(r"conversion webhook for (?P<kind>.+?) failed: (?P<rest>.*)", re.S)
 
 
 def custom_resource_definition(obj: Object, beside: Neighbours, now: datetime) -> Trouble | None:
@@ -71,11 +71,13 @@ def by_conditions(obj: Object, beside: Neighbours, now: datetime) -> Trouble | N
             said = current.get(name, {})
             words = _words(f"not {name}", said)
             conversion = conversion_failure(text(said, "message"))
-            return conversion or ordinary(words, Cause.CONDITION_FAILED, f"status.conditions[{name}]")
+            reason = f".reason {said['reason']}" if said.get("reason") else ""
+            where = f"status.conditions[{name}]{reason}"
+            return conversion or ordinary(words, Cause.CONDITION_FAILED, where)
     if known or "." not in str(obj.get("apiVersion", "")).partition("/")[0]:
         return None
     seconds = age(section(obj, "metadata").get("creationTimestamp"), now)
-    words = f"has no condition after {seconds:.0f} s: does its controller run?"
+    words = f"has no condition after {seconds:.0f} s: does the controller of {obj.get('kind')} run?"
     return ordinary(words, Cause.NO_CONDITIONS, "status.conditions") if seconds > SILENCE else None
 
 

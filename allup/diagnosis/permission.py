@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from allup.diagnosis.causes import Cause
-from allup.diagnosis.trouble import Trouble, may_heal
+from allup.diagnosis.trouble import Trouble, hopeless
 from allup.fields import shorten
 
 _FORBIDDEN = re.compile(
@@ -15,11 +15,23 @@ _FORBIDDEN = re.compile(
 )
 
 
+_GRANTING = re.compile(
+    r'user "(?P<user>[^"]*)".*? is attempting to grant RBAC permissions not currently held:\s*(?P<rights>.*)',
+    re.S | re.I,
+)
+
+
 def forbidden(message: str) -> Trouble | None:
     """Who lacks which right, from the API server's text; None when it is not about rights.
 
-    It may heal: whoever hands out rights may be about to (a Role of a component that comes later).
+    A person's rights do not come by waiting. A controller's may (a Role of a component that comes later):
+    whoever asks about one says so.
     """
+    granting = _GRANTING.search(message)
+    if granting:
+        words = f"{granting['user']} may not grant rights it has not got: {shorten(granting['rights'])}"
+        step = "Let somebody apply the Role who has these rights, or the verb escalate"
+        return hopeless(words, Cause.FORBIDDEN, "status 403", next_step=step)
     found = _FORBIDDEN.search(message)
     if not found:
         return None
@@ -28,4 +40,4 @@ def forbidden(message: str) -> Trouble | None:
     words = f"{found['user']} may not {found['verb']} {kind} {where}"
     scope = f" -n {found['namespace']}" if found["namespace"] else ""
     step = f"kubectl auth can-i {found['verb']} {kind}{scope}; a Role with that verb is missing"
-    return may_heal(shorten(words, 240), Cause.FORBIDDEN, "status 403", next_step=step)
+    return hopeless(shorten(words, 240), Cause.FORBIDDEN, "status 403", next_step=step)

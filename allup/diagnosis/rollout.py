@@ -39,9 +39,7 @@ def deployment(obj: Object, beside: Neighbours, now: datetime) -> Trouble | None
         refused = replace(refused, culprit=ObjectRef.of(newest))
     mine = beside.owned(_uid(newest), "Pod") if newest else ()
     found = _first(obj, refused, mine, beside, now)
-    if found is None and old > 0:
-        return _staying(_old_pods(obj, newest, beside), beside, now)
-    return found
+    return found or _staying([*mine, *_old_pods(obj, newest, beside)], beside, now)
 
 
 def replica_set(obj: Object, beside: Neighbours, now: datetime) -> Trouble | None:
@@ -112,11 +110,14 @@ def budget(obj: Object, beside: Neighbours, now: datetime) -> Trouble | None:
     return ordinary(words, Cause.DISRUPTION_BUDGET, "status.disruptionsAllowed 0")
 
 
-def evicting(message: str) -> Trouble | None:
-    """What an eviction that was refused says; None when *message* is about something else."""
+def evicting(message: str, details: Object | None = None) -> Trouble | None:
+    """What the refusal of an eviction says; None when *message* is about something else. Which budget it is
+    stands in the *details* of the API server's Status."""
     if "disruption budget" not in message:
         return None
-    return may_heal(f"its pod may not be evicted: {shorten(message)}", Cause.DISRUPTION_BUDGET, "status 429")
+    said = [shorten(text(one, "message")) for one in items(details or {}, "causes") if text(one, "message")]
+    words = f"its pod may not be evicted: {'; '.join(said) or shorten(message)}"
+    return may_heal(words, Cause.DISRUPTION_BUDGET, "status 429")
 
 
 def on_delete(obj: Object) -> bool:

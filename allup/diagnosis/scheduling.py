@@ -62,6 +62,8 @@ def not_scheduled(pod: Object, reason: str, message: str, beside: Neighbours, no
         return may_heal(told + _asked_of_nodes(pod), cause, where)
     if cause is Cause.NO_NODES:
         return may_heal(f"{told}: no node is ready" if _NOT_READY.search(words) else told, cause, where)
+    if cause is Cause.UNTOLERATED_TAINT:
+        return may_heal(told + _taints(pod, beside, words), cause, where)
     return may_heal(told, cause, where)
 
 
@@ -167,6 +169,20 @@ def _free(node: Object, name: str, beside: Neighbours) -> Decimal:
     return max(Decimal(0), allocatable - used)
 
 
+def _taints(pod: Object, beside: Neighbours, words: str) -> str:
+    """The taints that nodes have and the pod does not tolerate, unless the scheduler has named them."""
+    if "{" in words:
+        return ""
+    tolerated = {text(one, "key") for one in items(pod, "spec", "tolerations") if text(one, "key")}
+    found = {
+        f"{text(one, 'key')}{'=' + text(one, 'value') if text(one, 'value') else ''}:{text(one, 'effect')}"
+        for node in beside.of_kind(NODE)
+        for one in items(node, "spec", "taints")
+        if text(one, "key") not in tolerated and text(one, "effect") != "PreferNoSchedule"
+    }
+    return f" ({', '.join(sorted(found))})" if found else ""
+
+
 def _asked_of_nodes(pod: Object) -> str:
     selector = section(pod, "spec", "nodeSelector")
     if selector:
@@ -185,7 +201,7 @@ def _asked_of_nodes(pod: Object) -> str:
 def _spelled(name: str, amount: Decimal) -> str:
     if name == "cpu":
         return f"{amount.normalize():f}" if amount == amount.to_integral_value() else f"{amount * 1000:.0f}m"
-    for suffix, size in (("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10)):
+    for suffix, size in (("Ti", 2**40), ("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10)):
         if amount >= size:
             value = amount / size
             return f"{value:.0f}{suffix}" if value == value.to_integral_value() else f"{value:.1f}{suffix}"

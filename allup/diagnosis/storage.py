@@ -10,16 +10,20 @@ from decimal import Decimal
 
 from allup.diagnosis import configuration
 from allup.diagnosis.causes import Cause
-from allup.diagnosis.events import warnings_about, with_reason, words_of
+from allup.diagnosis.events import seen, times, warnings_about, with_reason, words_of
 from allup.diagnosis.scene import Neighbours
 from allup.diagnosis.trouble import Trouble, hopeless, may_heal, ordinary
-from allup.fields import Object, age, items, section, shorten, text
+from allup.fields import Object, age, items, moment, section, shorten, text
 from allup.quantities import Quantity
 from allup.refs import GroupKind, ObjectRef
 
 BINDING_PATIENCE = 30.0
 """Seconds a claim may be Pending (a provisioner works) before that is called a cause."""
 
+TRIES, INSISTING, JUST_NOW = 3, 3.0, 10.0
+"""An NFS server's refusal is final when it was given so often, over so many seconds, so many seconds ago."""
+
+_OF_THE_SERVER = (Cause.NFS_DENIED, Cause.NFS_NO_EXPORT)
 CLASS = GroupKind("storage.k8s.io", "StorageClass")
 VOLUME = GroupKind("", "PersistentVolume")
 _CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
@@ -238,10 +242,19 @@ def _static(obj: Object, name: str | None, beside: Neighbours) -> Trouble:
     )
     if nearest and not nearest[0][0]:
         return ordinary(f"waits to be bound to volume {nearest[0][1]}", Cause.CLAIM_PENDING)
-    told = f": {nearest[0][1]}: {'; '.join(nearest[0][0])}" if nearest else " (there is none at all)"
+    told = (
+        f": {nearest[0][1]}: {'; '.join(nearest[0][0])}"
+        if nearest
+        else f" (there is none at all; asked for {_asked(obj)})"
+    )
     words = f"{none}no volume matches{told}"
     cause = Cause.STORAGE_CLASS_MISSING if name is None and not volumes else Cause.NO_MATCHING_VOLUME
     return may_heal(words, cause, "spec of claim and volumes")
+
+
+def _asked(obj: Object) -> str:
+    size = section(obj, "spec", "resources", "requests").get("storage", "")
+    return " ".join([str(size), *map(str, section(obj, "spec").get("accessModes") or ())]).strip()
 
 
 def _provisioning(
@@ -314,7 +327,7 @@ def released(obj: Object, beside: Neighbours) -> Trouble:
 # Mounts
 
 
-def mounting(pod: Object, events: Sequence[Object], beside: Neighbours) -> Trouble | None:
+def mounting(pod: Object, events: Sequence[Object], beside: Neighbours, now: datetime) -> Trouble | None:
     """What the Events say about the volumes of a pod whose containers wait to be created."""
     failures = with_reason(events, "FailedMount", "FailedAttachVolume", "FailedMapVolume")
     # "timed out waiting: unmounted volumes=[data]" only sums up what another Event tells with its reason.
@@ -328,7 +341,20 @@ def mounting(pod: Object, events: Sequence[Object], beside: Neighbours) -> Troub
         return missing
     if reason == "FailedAttachVolume":
         return may_heal(f"volume cannot be attached: {shorten(message)}", Cause.ATTACH_FAILED, where)
-    return _mount_failed(message, where)
+    found = _mount_failed(message, where)
+    if found.hopeless and found.cause in _OF_THE_SERVER and not _insists(telling[-1], now):
+        return replace(found, hopeless=False)
+    return found
+
+
+def _insists(event: Object, now: datetime) -> bool:
+    """True when the server has said so again and again, and just now: one that has only just been started
+    may not have read its exports yet, and one that was mended is asked again only after a while."""
+    first, last = moment(event.get("firstTimestamp")), seen(event)
+    if last is None or times(event) < TRIES:
+        return False
+    first = first or moment(section(event, "metadata").get("creationTimestamp")) or last
+    return (last - first).total_seconds() >= INSISTING and (now - last).total_seconds() <= JUST_NOW
 
 
 def _mount_failed(message: str, where: str) -> Trouble:
