@@ -1,0 +1,379 @@
+"""Why an object that is to go is still there: the deletion family. Pure: it, and what stands around it.
+
+Sources: "Finalizers" and "Garbage Collection" of the Kubernetes documentation; the namespace controller's
+conditions (pkg/controller/namespace/deletion/status_condition_utils.go).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from allup.diagnosis.events import elapsed
+from allup.diagnosis.finding import Finding
+from allup.readiness.fields import Object, conditions, holds, items, moment, section, shorten, text
+from allup.refs import ObjectRef
+
+
+class Held(StrEnum):
+    """What keeps an object, as a stable word for machines: never rename one."""
+
+    FINALIZER = "finalizer"
+    CLAIM_IN_USE = "claim-in-use"
+    VOLUME_IN_USE = "volume-in-use"
+    DEPENDENTS = "dependents"
+    NODE_LOST = "node-lost"
+    POD_ENDING = "pod-ending"
+    API_SERVICE = "api-service-unavailable"
+    NAMESPACE_CONTENT = "namespace-content"
+    NAMESPACE = "namespace-stuck"
+    NOT_DELETED = "not-deleted"
+    REMOVAL = "removal-pending"
+    NOT_SEEN = "not-allowed-to-look"
+
+
+@dataclass(frozen=True)
+class Finalizer:
+    """A finalizer that is known by name: *server* takes it off *when*.
+
+    *control_plane*: it protects, and the controller manager serves it; what it waits for is to be mended,
+    so it is never removed by force. *lost*: what nobody would do any more once it is removed.
+    """
+
+    server: str
+    when: str
+    control_plane: bool = False
+    lost: str = ""
+
+
+_MANAGER = "the controller manager"
+_BY_NAME = {
+    "kubernetes.io/pvc-protection": Finalizer(_MANAGER, "once no pod uses the claim", True),
+    "kubernetes.io/pv-protection": Finalizer(_MANAGER, "once no claim is bound to the volume", True),
+    "foregroundDeletion": Finalizer(_MANAGER, "once what the object owns is gone", True),
+    "orphan": Finalizer(_MANAGER, "once what the object owns is let go", True),
+    "kubernetes": Finalizer(_MANAGER, "once the namespace is empty", True),
+    "batch.kubernetes.io/job-tracking": Finalizer(_MANAGER, "once the Job has counted the pod", True),
+    "customresourcecleanup.apiextensions.k8s.io": Finalizer(
+        "the API server", "once every object of the kind is gone", True
+    ),
+    "service.kubernetes.io/load-balancer-cleanup": Finalizer(
+        "the cloud's service controller",
+        "once the load balancer is removed",
+        lost="the load balancer stays in the cloud, and may cost money",
+    ),
+    "kubernetes.io/pv-controller": Finalizer(
+        _MANAGER, "once the disk behind the volume is deleted", lost="the disk behind the volume stays"
+    ),
+    "external-provisioner.volume.kubernetes.io/finalizer": Finalizer(
+        "the CSI driver's provisioner",
+        "once the disk behind the volume is deleted",
+        lost="the disk behind the volume stays, and may cost money",
+    ),
+}
+_BY_PREFIX = (
+    (
+        "external-attacher/",
+        Finalizer(
+            "the CSI driver's attacher",
+            "once the volume is detached",
+            lost="the volume may stay attached to its node",
+        ),
+    ),
+    (
+        "snapshot.storage.kubernetes.io/",
+        Finalizer("the snapshot controller", "once no snapshot needs it", lost="a snapshot may break"),
+    ),
+    (
+        "resources-finalizer.argocd.argoproj.io",
+        Finalizer("Argo CD", "once what the Application made is gone", lost="what it made stays"),
+    ),
+    (
+        "finalizers.fluxcd.io",
+        Finalizer("Flux", "once what it made is gone", lost="what it made stays"),
+    ),
+    (
+        "ingress.k8s.aws/",
+        Finalizer(
+            "the AWS load balancer controller",
+            "once the load balancer is removed",
+            lost="the load balancer stays in the cloud, and may cost money",
+        ),
+    ),
+    (
+        "service.k8s.aws/",
+        Finalizer(
+            "the AWS load balancer controller",
+            "once the load balancer is removed",
+            lost="the load balancer stays in the cloud, and may cost money",
+        ),
+    ),
+    (
+        "networking.gke.io/",
+        Finalizer(
+            "Google's ingress controller",
+            "once the load balancer is removed",
+            lost="the load balancer stays in the cloud, and may cost money",
+        ),
+    ),
+)
+
+_KINDS_LEFT = re.compile(r"(\S+?)\.? has (\d+) resource instances")
+_FINALIZERS_LEFT = re.compile(r"(\S+) in (\d+) resource instances")
+_GROUP_VERSION = re.compile(r"\b([a-z0-9]([-a-z0-9.]*[a-z0-9])?/v\d\w*)(?=: )")
+
+
+@dataclass(frozen=True)
+class Around:
+    """What stands around an object, as far as it could be read.
+
+    *pods*: those of its namespace. *nodes*: by name, None for one that does not exist, left out for one of
+    which nothing is known. *dependants*: what it owns and blocks its deletion. *claims*: those that exist.
+    *unavailable*: APIServices that do not answer. *here*: what is left in a namespace with a finalizer.
+    """
+
+    pods: Sequence[Object] = ()
+    nodes: Mapping[str, Object | None] = field(default_factory=dict)
+    dependants: Sequence[Object] = ()
+    claims: Sequence[Object] = ()
+    unavailable: Sequence[Object] = ()
+    here: Sequence[Object] = ()
+
+
+def known_finalizer(name: str) -> Finalizer | None:
+    """What is known of a finalizer of that name."""
+    found = _BY_NAME.get(name)
+    return found or next((known for prefix, known in _BY_PREFIX if name.startswith(prefix)), None)
+
+
+def why_there(obj: Object, around: Around, now: datetime) -> tuple[Finding, ...]:
+    """What keeps *obj*, the root of it first; never empty."""
+    ref = ObjectRef.of(obj)
+    if not section(obj, "metadata").get("deletionTimestamp"):
+        return (_finding(ref, Held.NOT_DELETED, "nobody has deleted it yet"),)
+    if ref.kind == "Namespace":
+        return tuple(_namespace(ref, obj, around, now))
+    found = [_of_finalizer(ref, name, obj, around) for name in finalizers(obj)]
+    if ref.kind == "Pod":
+        pod = _of_pod(ref, obj, around, now)
+        if pod is not None:
+            found.insert(0, pod)
+    return tuple(found) or (
+        _finding(ref, Held.REMOVAL, "has no finalizer any more; the API server has not removed it yet"),
+    )
+
+
+def finalizers(obj: Object) -> tuple[str, ...]:
+    """The names in ``metadata.finalizers``."""
+    found = section(obj, "metadata").get("finalizers")
+    return tuple(map(str, found)) if isinstance(found, list | tuple) else ()
+
+
+def put_there_by(obj: Object, finalizer: str) -> str:
+    """The field manager that owns a finalizer, ``""`` when nobody says so."""
+    for manager in items(obj, "metadata", "managedFields"):
+        if f'v:"{finalizer}"' in section(manager, "fieldsV1", "f:metadata", "f:finalizers"):
+            return text(manager, "manager")
+    return ""
+
+
+def users(claim: Object, pods: Sequence[Object]) -> tuple[ObjectRef, ...]:
+    """The pods that use a claim, as the controller manager counts: scheduled, and not ended."""
+    name = text(section(claim, "metadata"), "name")
+    found = []
+    for pod in pods:
+        if text(section(pod, "status"), "phase") in ("Succeeded", "Failed"):
+            continue
+        if not text(section(pod, "spec"), "nodeName"):
+            continue
+        volumes = items(pod, "spec", "volumes")
+        if any(text(section(volume, "persistentVolumeClaim"), "claimName") == name for volume in volumes):
+            found.append(ObjectRef.of(pod))
+    return tuple(sorted(found))
+
+
+def lost_node(pod: Object, nodes: Mapping[str, Object | None]) -> str:
+    """Why the pod's node will not confirm its end (``is gone``, ``does not answer …``), ``""`` if it may."""
+    name = text(section(pod, "spec"), "nodeName")
+    if not name or name not in nodes:
+        return ""
+    node = nodes[name]
+    if node is None:
+        return "is gone"
+    state = conditions(node).get("Ready")
+    if holds(state):
+        return ""
+    since = text(state or {}, "lastTransitionTime")
+    status = text(state or {}, "status") or "not reported"
+    return f"does not answer (Ready is {status}{f' since {since}' if since else ''})"
+
+
+def not_allowed(ref: ObjectRef, what: str, fact: str) -> Finding:
+    """Objects of a kind may be there, and we may not look."""
+    return Finding(
+        ref=ref,
+        cause=Held.NOT_SEEN,
+        message=f"whether {what} of ours are left is not known, since we may not list them ({fact})",
+        next_step=f"Use a context that may list {what}, then run the same command again",
+    )
+
+
+def api_service(ref: ObjectRef, service: Object) -> Finding:
+    """An APIService that does not answer, which keeps namespace *ref* from being emptied."""
+    culprit = ObjectRef.of(service)
+    available = conditions(service).get("Available") or {}
+    why = ": ".join(filter(None, (text(available, "reason"), shorten(text(available, "message"), 120))))
+    return _finding(
+        ref,
+        Held.API_SERVICE,
+        f"cannot be emptied while APIService {culprit.name} does not answer{f' ({why})' if why else ''}: its "
+        "kinds might have objects there",
+        culprit=culprit,
+        next_step=f"Bring its server back, or remove it: kubectl delete apiservice {culprit.name}",
+    )
+
+
+def claim_in_use(claim: Object, pods: Sequence[Object]) -> Finding | None:
+    """Who uses a claim that is to go; None when nobody does."""
+    found = users(claim, pods)
+    if not found:
+        return None
+    return _finding(
+        ObjectRef.of(claim),
+        Held.CLAIM_IN_USE,
+        f"is used by {', '.join(map(str, found))}",
+        culprit=found[0],
+        next_step=f"End that pod: kubectl delete -n {found[0].namespace} pod/{found[0].name}",
+    )
+
+
+def _of_finalizer(ref: ObjectRef, name: str, obj: Object, around: Around) -> Finding:
+    match name:
+        case "kubernetes.io/pvc-protection":
+            if (used := claim_in_use(obj, around.pods)) is not None:
+                return used
+        case "kubernetes.io/pv-protection":
+            claim = section(obj, "spec", "claimRef")
+            bound = [c for c in around.claims if section(c, "metadata").get("uid") == claim.get("uid")]
+            if bound:
+                culprit = ObjectRef.of(bound[0])
+                return _finding(ref, Held.VOLUME_IN_USE, f"is bound to {culprit}", culprit=culprit)
+        case "foregroundDeletion":
+            owned = sorted(map(ObjectRef.of, around.dependants))
+            if owned:
+                return _finding(
+                    ref,
+                    Held.DEPENDENTS,
+                    f"waits for what it owns: {_some(owned)}",
+                    culprit=owned[0],
+                )
+    known = known_finalizer(name)
+    if known is not None:
+        return _finding(
+            ref,
+            Held.FINALIZER,
+            f"is held by finalizer {name}: {known.server} takes it off {known.when}",
+            next_step=f"See whether {known.server} runs",
+        )
+    by = put_there_by(obj, name)
+    return _finding(
+        ref,
+        Held.FINALIZER,
+        f"is held by finalizer {name}, which {by or 'somebody'} put there and nobody takes off",
+        next_step="Bring back what serves it; the same command with --force shows what removing it means",
+    )
+
+
+def _of_pod(ref: ObjectRef, pod: Object, around: Around, now: datetime) -> Finding | None:
+    node = text(section(pod, "spec"), "nodeName")
+    if lost := lost_node(pod, around.nodes):
+        return _finding(
+            ref,
+            Held.NODE_LOST,
+            f"its node {node} {lost}, so nobody confirms that it has ended",
+            next_step="Bring the node back; the same command with --force deletes the pod without it",
+        )
+    if finalizers(pod):
+        return None
+    # A pod's deletionTimestamp is when its grace period ends.
+    end = moment(section(pod, "metadata").get("deletionTimestamp"))
+    over = (now - end).total_seconds() if end else 0.0
+    grace = f"grace period ended {elapsed(over)} ago" if over > 0 else f"{elapsed(-over)} of grace left"
+    who = f"its node {node} has not confirmed its end" if node else "it is not scheduled"
+    return _finding(ref, Held.POD_ENDING, f"{who} ({grace})")
+
+
+def _namespace(ref: ObjectRef, obj: Object, around: Around, now: datetime) -> Iterator[Finding]:
+    known = conditions(obj)
+    said = {name: text(c, "message") for name, c in known.items() if holds(c)}
+    dead = {text(section(service, "metadata"), "name"): service for service in around.unavailable}
+    for service in dead.values():
+        yield api_service(ref, service)
+    for group_version in _named(said.get("NamespaceDeletionDiscoveryFailure", "")):
+        name = _api_service_name(group_version)
+        if name not in dead:
+            yield api_service(ref, _bare_api_service(name))
+    count = 0
+    for held in around.here:
+        for finding in why_there(held, Around(pods=around.pods, nodes=around.nodes), now):
+            count += 1
+            yield finding
+    if not count and (left := said.get("NamespaceContentRemaining", "")):
+        kinds = [f"{number} {kind}" for kind, number in _KINDS_LEFT.findall(left)]
+        held_by = [f"{name} on {n}" for name, n in _finalizers_left(said)]
+        also = f"; held by finalizers: {', '.join(held_by)}" if held_by else ""
+        yield _finding(ref, Held.NAMESPACE_CONTENT, f"still holds {', '.join(kinds) or shorten(left)}{also}")
+        count += 1
+    for name in ("NamespaceDeletionContentFailure", "NamespaceDeletionGroupVersionParsingFailure"):
+        if name in said:
+            yield _finding(ref, Held.NAMESPACE, f"deleting what is in it failed: {shorten(said[name], 300)}")
+            count += 1
+    if not count and not dead and "NamespaceDeletionDiscoveryFailure" not in said:
+        waits = _finalizers_of_namespace(obj)
+        yield _finding(
+            ref,
+            Held.NAMESPACE,
+            f"is held by {', '.join(waits)} in spec.finalizers, and says nothing of what it waits for"
+            if waits
+            else "is being deleted, and says nothing of what it waits for",
+        )
+
+
+def _finalizers_left(said: Mapping[str, str]) -> list[tuple[str, str]]:
+    return _FINALIZERS_LEFT.findall(said.get("NamespaceFinalizersRemaining", ""))
+
+
+def _finalizers_of_namespace(obj: Object) -> tuple[str, ...]:
+    found = section(obj, "spec").get("finalizers")
+    return tuple(map(str, found)) if isinstance(found, list | tuple) else ()
+
+
+def _named(message: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(found[0] for found in _GROUP_VERSION.findall(message)))
+
+
+def _api_service_name(group_version: str) -> str:
+    group, _, version = group_version.partition("/")
+    return f"{version}.{group}"
+
+
+def _bare_api_service(name: str) -> Object:
+    return {
+        "apiVersion": "apiregistration.k8s.io/v1",
+        "kind": "APIService",
+        "metadata": {"name": name},
+    }
+
+
+def _some(refs: Sequence[ObjectRef]) -> str:
+    more = f" and {len(refs) - 3} more" if len(refs) > 3 else ""
+    return ", ".join(map(str, refs[:3])) + more
+
+
+def _finding(
+    ref: ObjectRef, cause: Held, message: str, *, culprit: ObjectRef | None = None, next_step: str = ""
+) -> Finding:
+    return Finding(ref=ref, cause=cause, message=message, culprit=culprit, next_step=next_step)
