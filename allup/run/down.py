@@ -23,7 +23,7 @@ from allup.model import labels
 from allup.model.platform import AwaitLogLine, Component, Platform, ScaleToZero
 from allup.ordering import in_delete_order
 from allup.refs import GroupKind, ObjectRef
-from allup.run import explaining
+from allup.run import explaining, orphans
 from allup.run.holding import Evidence
 from allup.run.instance_run import InstanceRun
 from allup.run.keeping import that_go, why_kept
@@ -303,6 +303,7 @@ class Down(InstanceRun):
             self._say_what_else_is_in_the_way()
         elif namespace is not None and namespace.ours and (self._ledger.kept or self._there.inventory):
             self._ledger.kept.append((namespaces.namespace_ref(namespace.name), "it holds what is kept"))
+        self._name_orphans()
         return self._account_for_unseen() and gone
 
     def _purging(self) -> Purge:
@@ -342,6 +343,25 @@ class Down(InstanceRun):
                 self._ledger.moved(
                     THE_REST, Phase.SKIPPED, "what is stuck comes first; this would be in its way too"
                 )
+
+    def _name_orphans(self) -> None:
+        """Objects with our labels that no component claims are nobody's to take down: they are named."""
+        platform, there = self._platform, self._there
+        found = orphans.judge(
+            orphans.labelled(self._session, platform.namespace, platform.instance, self._pool),
+            instance=platform.instance,
+            components=there.graph().order(),
+            kinds=there.kinds,
+        )
+        if not found:
+            return
+        named = ", ".join(str(orphan.ref) for orphan in found[:3])
+        more = f" and {len(found) - 3} more" if found[3:] else ""
+        where = f" (inv {platform.collection}.orphans lists them)" if platform.collection else ""
+        self._ledger.note(
+            f"left, since no component claims them though they carry our labels: {named}{more}{where}",
+            warning=True,
+        )
 
     def _account_for_unseen(self) -> bool:
         """False when objects of ours may be left that we may not look for."""

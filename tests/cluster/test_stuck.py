@@ -16,6 +16,7 @@ import yaml
 from allup import Children, Component
 from allup.daily.forcing import Force, ForcePlan
 from allup.errors import InputError
+from allup.model import labels
 from allup.run.progress import Action, ObjectDone, Phase, Progress, RunFinished
 from allup.run.session import Session
 from allup.sandbox import Sandboxes, SandboxStatus
@@ -270,6 +271,34 @@ def test_objects_whose_kind_has_vanished_are_gone(instance: Instance) -> None:
     told = instance.down(*parts)
     assert (told.outcome, told.phases) == ("done", {"thing": Phase.GONE, "kind": Phase.GONE})
     assert instance.find("ConfigMap/beside") is None
+
+
+def test_a_watch_of_a_kind_that_is_deleted_on_the_way_does_not_end_the_down(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("allup.cluster.watch.GIVE_UP_AFTER", 0.1)
+    crd = definition(f"gears-{instance.name}", f"Gear{instance.name.replace('-', '')}")
+    thing = obj(crd["spec"]["names"]["kind"], "one", "tests.example/v1", spec={})
+    part = instance.part("kind", crd, thing, config("held"))
+    assert instance.up(part).outcome == "done"
+    instance.patch("ConfigMap/held", {"metadata": {"finalizers": [HELD]}})
+    told = instance.down(part, timeout=3)
+    assert (told.outcome, told.phases) == ("stuck", {"kind": Phase.STUCK})
+    [finding] = told["kind"].findings
+    assert finding.ref.name == "held"
+
+
+def test_what_no_component_claims_is_named_at_the_end(instance: Instance) -> None:
+    part = instance.part("base", config("base"))
+    instance.up(part)
+    ours = labels.standard_labels("small", instance.name, "base")
+    instance.create(obj("Endpoints", "copy", subsets=[]), labels=ours)
+    instance.create(service("lost", selector={"app": "nobody"}), labels={**ours, labels.COMPONENT: "once"})
+    told = instance.down(part)
+    assert told.outcome == "done"
+    [warning] = told.finished.warnings
+    assert f"Service/{instance.namespace}/lost" in warning
+    assert "inv small.orphans" in warning
 
 
 # Force
