@@ -31,11 +31,16 @@ class Tried:
 
     seed: int
     _counts: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _longest: dict[str, float] = field(default_factory=dict)
 
     def add(self, what: str, number: int = 1, *, of: int = 0) -> None:
         """So many more were tried; *what* is a plural, such as ``kill points of all-up``."""
         before, altogether = self._counts.get(what, (0, 0))
         self._counts[what] = (before + number, altogether + of)
+
+    def took(self, what: str, seconds: float) -> None:
+        """The longest of those times is told; *what* as in ``from SIGINT to the end of an up``."""
+        self._longest[what] = max(seconds, self._longest.get(what, 0.0))
 
     def chance(self, name: str) -> random.Random:
         """Random numbers of one test: the same for the same seed, whichever tests run beside it."""
@@ -45,11 +50,14 @@ class Tried:
         """``kill points of all-up: 6 of 31``."""
         for what, (number, altogether) in sorted(self._counts.items()):
             yield f"{what}: {number}" + (f" of {altogether}" if altogether else "")
+        for what, seconds in sorted(self._longest.items()):
+            yield f"{what}: {seconds:.2f} s at most"
 
     def as_json(self) -> str:
-        """The seed, and tried and altogether (0: not known) by what it was."""
+        """The seed; tried and altogether (0: not known) by what it was; the longest times in seconds."""
         counts = {what: {"tried": n, "of": of} for what, (n, of) in sorted(self._counts.items())}
-        return json.dumps({"seed": self.seed, "counts": counts}, indent=2) + "\n"
+        longest = {what: round(seconds, 3) for what, seconds in sorted(self._longest.items())}
+        return json.dumps({"seed": self.seed, "counts": counts, "longest": longest}, indent=2) + "\n"
 
 
 def seed_from(text: str | None) -> int:

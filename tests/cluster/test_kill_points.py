@@ -6,6 +6,7 @@ every state that writes can leave behind is met. The sweep tries each write; ``m
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 from collections import Counter
@@ -47,6 +48,7 @@ class Place:
     folder: Path
     drivers: Drivers
     platform: str
+    tried: Tried
     up_leaves: Left = field(default_factory=dict)
     down_leaves: Left = field(default_factory=dict)
     kinds: frozenset[GroupKind] = frozenset()
@@ -92,7 +94,10 @@ class Struck:
             assert ended.code == -KILL, ended.output
         else:
             assert ended.code == 130, ended.output
-            assert ended.after < 1.0, f"it took {ended.after:.2f} s to stop"
+            self.place.tried.took(f"from {number.name} to the end of all-{verb}", ended.after)
+            # A second is promised; where several programs want each core, in proportion.
+            patience = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+            assert ended.after < patience, f"it took {ended.after:.2f} s to stop"
             assert "Traceback" not in ended.output
             assert "RunFinished" in ended.output
             assert "outcome='interrupted'" in ended.output or "outcome='done'" in ended.output
@@ -188,30 +193,30 @@ class Struck:
 
 
 def place_of(
-    sandbox: SandboxStatus, tmp_path_factory: pytest.TempPathFactory, platform: str
+    sandbox: SandboxStatus, tmp_path_factory: pytest.TempPathFactory, platform: str, tried: Tried
 ) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp(platform)
     with Drivers(folder) as drivers:
-        place = Place(sandbox, folder, drivers, platform)
+        place = Place(sandbox, folder, drivers, platform, tried)
         place.measure()
         yield place
 
 
 @pytest.fixture(scope="module")
-def whole(sandbox: SandboxStatus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def whole(sandbox: SandboxStatus, tmp_path_factory: pytest.TempPathFactory, tried: Tried) -> Iterator[Place]:
     """The small platform of every kind."""
-    yield from place_of(sandbox, tmp_path_factory, "whole")
+    yield from place_of(sandbox, tmp_path_factory, "whole", tried)
 
 
 @pytest.fixture(scope="module")
-def rstudio(sandbox: SandboxStatus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def rstudio(
+    sandbox: SandboxStatus, tmp_path_factory: pytest.TempPathFactory, tried: Tried
+) -> Iterator[Place]:
     """RStudio."""
-    yield from place_of(sandbox, tmp_path_factory, "rstudio")
+    yield from place_of(sandbox, tmp_path_factory, "rstudio", tried)
 
 
-def try_points(
-    place: Place, ups: Sequence[int], downs: Sequence[int], number: signal.Signals, tried: Tried
-) -> None:
+def try_points(place: Place, ups: Sequence[int], downs: Sequence[int], number: signal.Signals) -> None:
     """Strikes an up, and then a down of the same instance, at each of those writes."""
     wrong: list[str] = []
     tried_ups = tried_downs = 0
@@ -223,10 +228,10 @@ def try_points(
                 struck.run("up")
             if down:
                 tried_downs += attempt(wrong, f"down at write {down}", partial(struck.down, down, number))
-    tried.add(
+    place.tried.add(
         f"{HOW[number]} at a write of all-up of {place.platform}", tried_ups, of=len(place.writes["up"])
     )
-    tried.add(
+    place.tried.add(
         f"{HOW[number]} at a write of all-down of {place.platform}", tried_downs, of=len(place.writes["down"])
     )
     assert not wrong, "\n".join(wrong)
@@ -257,24 +262,22 @@ def some(place: Place, verb: str, chance: random.Random, number: int) -> Sequenc
 
 @pytest.mark.parametrize("number", [KILL, INTERRUPT], ids=HOW.get)
 def test_runs_struck_at_some_writes_converge_when_run_again(
-    whole: Place, number: signal.Signals, chance: random.Random, tried: Tried
+    whole: Place, number: signal.Signals, chance: random.Random
 ) -> None:
     points = 2 if number is KILL else 1
-    try_points(whole, some(whole, "up", chance, points), some(whole, "down", chance, points), number, tried)
+    try_points(whole, some(whole, "up", chance, points), some(whole, "down", chance, points), number)
 
 
 @pytest.mark.sweep
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("number", [KILL, INTERRUPT], ids=HOW.get)
-def test_runs_struck_at_any_write_converge_when_run_again(
-    whole: Place, number: signal.Signals, tried: Tried
-) -> None:
-    try_points(whole, every(whole, "up"), every(whole, "down"), number, tried)
+def test_runs_struck_at_any_write_converge_when_run_again(whole: Place, number: signal.Signals) -> None:
+    try_points(whole, every(whole, "up"), every(whole, "down"), number)
 
 
 @pytest.mark.sweep
 @pytest.mark.timeout(900)
-def test_a_purge_killed_at_any_write_converges_when_run_again(whole: Place, tried: Tried) -> None:
+def test_a_purge_killed_at_any_write_converges_when_run_again(whole: Place) -> None:
     wrong: list[str] = []
     reached = 0
     for at in every(whole, "purge"):
@@ -282,7 +285,7 @@ def test_a_purge_killed_at_any_write_converges_when_run_again(whole: Place, trie
             struck.run("up")
             struck.run("down")
             reached += attempt(wrong, f"purge at write {at}", partial(struck.purge, at, KILL))
-    tried.add("killed at a write of all-down --purge of whole", reached, of=len(whole.writes["purge"]))
+    whole.tried.add("killed at a write of all-down --purge of whole", reached, of=len(whole.writes["purge"]))
     assert not wrong, "\n".join(wrong)
 
 
@@ -290,6 +293,6 @@ def test_a_purge_killed_at_any_write_converges_when_run_again(whole: Place, trie
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("number", [KILL, INTERRUPT], ids=HOW.get)
 def test_runs_of_rstudio_struck_at_some_writes_converge_when_run_again(
-    rstudio: Place, number: signal.Signals, chance: random.Random, tried: Tried
+    rstudio: Place, number: signal.Signals, chance: random.Random
 ) -> None:
-    try_points(rstudio, some(rstudio, "up", chance, 8), some(rstudio, "down", chance, 8), number, tried)
+    try_points(rstudio, some(rstudio, "up", chance, 8), some(rstudio, "down", chance, 8), number)

@@ -45,7 +45,9 @@ def whole(instance: str) -> LoadedPlatform:
             _binding("Role", "worker"),
             obj("ClusterRole", f"{instance}-worker", f"{_RBAC}/v1", rules=_RULES),
             _binding("ClusterRole", f"{instance}-worker"),
-            obj("LimitRange", "limits", spec={"limits": [{"type": "Pod", "max": {"memory": "1Ti"}}]}),
+            obj(
+                "LimitRange", "limits", spec={"limits": [{"type": "Container", "default": {"memory": "1Gi"}}]}
+            ),
             config("settings", key="value"),
             claim("data"),
             crd,

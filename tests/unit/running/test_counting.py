@@ -14,7 +14,13 @@ def test_counts_add_up_and_say_of_how_many() -> None:
     tried.add("kill points of all-up", 2, of=30)
     tried.add("kill points of all-up", 4, of=20)
     tried.add("faults")
-    assert list(tried.lines()) == ["faults: 1", "kill points of all-up: 6 of 50"]
+    for seconds in (0.2, 0.5, 0.3):
+        tried.took("from SIGINT to the end", seconds)
+    assert list(tried.lines()) == [
+        "faults: 1",
+        "kill points of all-up: 6 of 50",
+        "from SIGINT to the end: 0.50 s at most",
+    ]
     assert json.loads(tried.as_json())["counts"]["faults"] == {"tried": 1, "of": 0}
 
 
