@@ -17,6 +17,12 @@ ROOT = Path(__file__).parents[2]
 DRIVER = Path(__file__).parent / "driver_for_tests.py"
 
 
+def a_second() -> float:
+    """A second, within which a run must end after Ctrl-C; where several programs want each core, in
+    proportion more."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 @dataclass(frozen=True)
 class Ended:
     """A run that has ended. *code* is negative for a signal; *after* the seconds from the signal to the end,

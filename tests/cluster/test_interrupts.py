@@ -14,6 +14,7 @@ from allup import Component
 from allup.run.clock import SystemClock
 from allup.run.progress import ObjectDone, Progress
 from tests.cluster.driver_for_tests import components
+from tests.cluster.driving import a_second
 from tests.cluster.platforms_for_tests import Instance, config, deployment
 
 pytestmark = pytest.mark.cluster
@@ -54,10 +55,9 @@ def test_an_interrupted_up_ends_within_a_second_and_says_what_is_half_done(
         process.send_signal(number)
         began = clock.monotonic()
         output, errors = process.communicate(timeout=20)
-        assert clock.monotonic() - began < 1.0
+        assert clock.monotonic() - began < a_second()
     assert process.returncode == code, errors
-    last = output.strip().splitlines()[-1]
-    assert last.startswith("RunFinished")
+    [last] = [line for line in output.splitlines() if line.startswith("RunFinished")]
     assert "outcome='interrupted'" in last
     for name, phase in (("a", "ready"), ("b", "waiting"), ("c", "pending")):
         assert f"name='{name}', phase=<Phase.{phase.upper()}: '{phase}'>" in last
@@ -81,7 +81,7 @@ def test_an_interrupted_down_ends_within_a_second_and_the_next_one_finishes(
         process.send_signal(number)
         began = clock.monotonic()
         output, errors = process.communicate(timeout=20)
-        assert clock.monotonic() - began < 1.0
+        assert clock.monotonic() - began < a_second()
     assert process.returncode == code, errors
     assert "outcome='interrupted'" in output
     instance.patch("ConfigMap/held", {"metadata": {"finalizers": None}})

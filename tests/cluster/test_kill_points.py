@@ -6,7 +6,6 @@ every state that writes can leave behind is met. The sweep tries each write; ``m
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 from collections import Counter
@@ -29,7 +28,7 @@ from allup.run.secretsource import Given
 from allup.run.up import Up
 from allup.sandbox import SandboxStatus
 from tests.cluster import whole_platforms
-from tests.cluster.driving import Drivers, Ended
+from tests.cluster.driving import Drivers, Ended, a_second
 from tests.cluster.platforms_for_tests import Instance, Recorder, Told, eventually, unique_name
 from tests.counting import Tried
 
@@ -95,9 +94,7 @@ class Struck:
         else:
             assert ended.code == 130, ended.output
             self.place.tried.took(f"from {number.name} to the end of all-{verb}", ended.after)
-            # A second is promised; where several programs want each core, in proportion.
-            patience = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-            assert ended.after < patience, f"it took {ended.after:.2f} s to stop"
+            assert ended.after < a_second(), f"it took {ended.after:.2f} s to stop"
             assert "Traceback" not in ended.output
             assert "RunFinished" in ended.output
             assert "outcome='interrupted'" in ended.output or "outcome='done'" in ended.output
