@@ -156,14 +156,16 @@ def why_there(obj: Object, around: Around, now: datetime) -> tuple[Finding, ...]
         return (_finding(ref, Held.NOT_DELETED, "nobody has deleted it yet"),)
     if ref.kind == "Namespace":
         return tuple(_namespace(ref, obj, around, now))
-    found = [_of_finalizer(ref, name, obj, around) for name in finalizers(obj)]
-    if ref.kind == "Pod":
-        pod = _of_pod(ref, obj, around, now)
-        if pod is not None:
-            found.insert(0, pod)
-    return tuple(found) or (
+    return tuple(_held(ref, obj, around, now)) or (
         _finding(ref, Held.REMOVAL, "has no finalizer any more; the API server has not removed it yet"),
     )
+
+
+def _held(ref: ObjectRef, obj: Object, around: Around, now: datetime) -> Iterator[Finding]:
+    if ref.kind == "Pod" and (pod := _of_pod(ref, obj, around, now)) is not None:
+        yield pod
+    for name in finalizers(obj):
+        yield _of_finalizer(ref, name, obj, around)
 
 
 def finalizers(obj: Object) -> tuple[str, ...]:
@@ -318,7 +320,8 @@ def _namespace(ref: ObjectRef, obj: Object, around: Around, now: datetime) -> It
             yield api_service(ref, _bare_api_service(name))
     count = 0
     for held in around.here:
-        for finding in why_there(held, Around(pods=around.pods, nodes=around.nodes), now):
+        # Whether or not the namespace controller has come to it: this is what it will wait for.
+        for finding in _held(ObjectRef.of(held), held, Around(pods=around.pods, nodes=around.nodes), now):
             count += 1
             yield finding
     if not count and (left := said.get("NamespaceContentRemaining", "")):

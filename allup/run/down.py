@@ -347,12 +347,19 @@ class Down(InstanceRun):
     def _name_orphans(self) -> None:
         """Objects with our labels that no component claims are nobody's to take down: they are named."""
         platform, there = self._platform, self._there
-        found = orphans.judge(
-            orphans.labelled(self._session, platform.namespace, platform.instance, self._pool),
-            instance=platform.instance,
-            components=there.graph().order(),
-            kinds=there.kinds,
-        )
+        if self._options.purge:  # nothing is to be left, so every kind is asked for
+            only_outside = self._ledger.phase(THE_REST) is Phase.GONE
+            objects = orphans.labelled(
+                self._session,
+                platform.namespace,
+                platform.instance,
+                self._pool,
+                only=lambda resource: not (resource.namespaced and only_outside),
+            )
+        else:
+            objects = [obj for _, obj in self._watches.store.of_component("")]
+        components = there.graph().order()
+        found = orphans.judge(objects, instance=platform.instance, components=components, kinds=there.kinds)
         if not found:
             return
         named = ", ".join(str(orphan.ref) for orphan in found[:3])

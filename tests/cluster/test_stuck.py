@@ -289,16 +289,21 @@ def test_a_watch_of_a_kind_that_is_deleted_on_the_way_does_not_end_the_down(
 
 
 def test_what_no_component_claims_is_named_at_the_end(instance: Instance) -> None:
+    instance.create_namespace()
     part = instance.part("base", config("base"))
     instance.up(part)
     ours = labels.standard_labels("small", instance.name, "base")
-    instance.create(obj("Endpoints", "copy", subsets=[]), labels=ours)
+    del ours[labels.COMPONENT]
+    instance.create(config("stray"), labels=ours)
     instance.create(service("lost", selector={"app": "nobody"}), labels={**ours, labels.COMPONENT: "once"})
     told = instance.down(part)
     assert told.outcome == "done"
     [warning] = told.finished.warnings
-    assert f"Service/{instance.namespace}/lost" in warning
-    assert "inv small.orphans" in warning
+    assert f"ConfigMap/{instance.namespace}/stray (inv small.orphans" in warning
+    purged = instance.down(part, purge=True)
+    [warning] = purged.finished.warnings
+    for stray in ("ConfigMap/{0}/stray", "Service/{0}/lost"):
+        assert stray.format(instance.namespace) in warning
 
 
 # Force

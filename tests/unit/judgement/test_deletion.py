@@ -191,10 +191,12 @@ def test_what_a_namespace_still_holds_is_counted_by_kind() -> None:
 
 def test_the_objects_that_hold_a_namespace_are_named_one_by_one_when_they_can_be_read() -> None:
     held = going("ConfigMap", "held", finalizers=["tests.example/held"])
+    del held["metadata"]["deletionTimestamp"]  # what will hold it is known before it is deleted
     found = why_there(
         namespace(condition("NamespaceContentRemaining", "…")), Around(here=[held, pod("web")]), NOW
     )
     assert [str(finding.ref) for finding in found] == ["ConfigMap/here/held", "Pod/here/web"]
+    assert "tests.example/held" in found[0].message
 
 
 def test_a_namespace_that_says_nothing_and_what_nobody_deleted_still_get_a_sentence() -> None:
