@@ -18,11 +18,11 @@ down: $(INSTALLED) ## RStudio down; its data, and the sandbox, stay
 
 test: $(INSTALLED) ## every tier this machine can run, and a sample of the sweeps
 	@$(INV) cluster.build
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 sweep: $(INSTALLED) ## every kill point and pair of faults, of which test takes a sample
 	@$(INV) cluster.build
-	@.venv/bin/python -m pytest -m sweep
+	@.venv/bin/python -m pytest -m sweep -n auto --maxprocesses 4 --dist worksteal
 
 check: $(INSTALLED) ## format, lint, types, layers
 	@.venv/bin/ruff format --check .

@@ -7,6 +7,7 @@ import random
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,11 +34,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Settles the seed."""
+    asked = config.getoption("--seed") or os.environ.get(SEED_VARIABLE)
     try:
-        seed = seed_from(config.getoption("--seed") or os.environ.get(SEED_VARIABLE))
+        seed = seed_from(getattr(config, "workerinput", {}).get("seed") or asked)
     except ValueError as error:
         raise pytest.UsageError(f"the seed is no whole number: {error}") from None
     config.stash[TRIED] = Tried(seed)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tests on several cores (pytest-xdist): every process has the seed of the first."""
+    node.workerinput["seed"] = str(node.config.stash[TRIED].seed)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """What this process counted goes to the first."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["tried"] = session.config.stash[TRIED].as_json()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """The first takes in what another process counted."""
+    node.config.stash[TRIED].take_in(getattr(node, "workeroutput", {}).get("tried", ""))
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -59,6 +59,14 @@ class Tried:
         longest = {what: round(seconds, 3) for what, seconds in sorted(self._longest.items())}
         return json.dumps({"seed": self.seed, "counts": counts, "longest": longest}, indent=2) + "\n"
 
+    def take_in(self, told: str) -> None:
+        """Adds what another process told by ``as_json``."""
+        found = json.loads(told) if told else {"counts": {}, "longest": {}}
+        for what, count in found["counts"].items():
+            self.add(what, count["tried"], of=count["of"])
+        for what, seconds in found["longest"].items():
+            self.took(what, seconds)
+
 
 def seed_from(text: str | None) -> int:
     """The seed that was asked for, else one of its own for this run. Raises ValueError for no number."""

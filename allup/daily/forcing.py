@@ -19,6 +19,7 @@ from allup.errors import ApiError
 from allup.model import labels
 from allup.model.platform import Platform
 from allup.run.holding import Evidence
+from allup.run.keeping import is_borrowed
 from allup.run.progress import RunFinished
 from allup.run.remains import children_of
 from allup.run.session import Session
@@ -133,6 +134,7 @@ class Force:
         return (
             found.get(labels.MANAGED_BY) == labels.TOOL
             and found.get(labels.INSTANCE) == self._platform.instance
+            and not is_borrowed(obj)
         )
 
     def _children(self, session: Session) -> dict[str, str]:

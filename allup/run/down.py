@@ -26,7 +26,7 @@ from allup.refs import GroupKind, ObjectRef
 from allup.run import explaining, orphans
 from allup.run.holding import Evidence
 from allup.run.instance_run import InstanceRun
-from allup.run.keeping import that_go, why_kept
+from allup.run.keeping import is_borrowed, that_go, why_kept
 from allup.run.leaving import Leaving
 from allup.run.listening import Listener
 from allup.run.options import RunOptions
@@ -177,6 +177,11 @@ class Down(InstanceRun):
     def _delete(self, name: str, ref: ObjectRef, obj: Mapping[str, Any]) -> None:
         if self._session.stop.is_set():
             raise Stopped
+        if is_borrowed(obj):
+            self._objects.give_back(obj)
+            self._watches.store.remove(ref)
+            self._ledger.did(name, ref, Action.GIVEN_BACK)
+            return
         deleted = self._objects.delete(ref, uid=obj["metadata"].get("uid", ""))
         if not deleted:
             self._watches.store.remove(ref)

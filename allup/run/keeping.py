@@ -1,4 +1,4 @@
-"""What stays when things go: data, and what was made once. One rule for down and prune."""
+"""What stays when things go: data, what was made once, what is borrowed. One rule for down and prune."""
 
 from __future__ import annotations
 
@@ -28,3 +28,8 @@ def that_go(
 ) -> dict[ObjectRef, Mapping[str, Any]]:
     """Those of a component's *objects* that go when it goes down: *everything*, or all but what is kept."""
     return {ref: obj for ref, obj in objects.items() if everything or not why_kept(obj)}
+
+
+def is_borrowed(obj: Mapping[str, Any]) -> bool:
+    """True for an object that exists without us: it is never deleted, it only gives our fields back."""
+    return bool((obj["metadata"].get("annotations") or {}).get(labels.BORROWED))

@@ -12,7 +12,7 @@ from allup.model import labels
 from allup.model.platform import Platform, ScaleToZero
 from allup.ordering import in_delete_order
 from allup.refs import GroupKind, ObjectRef, of_kubernetes_itself
-from allup.run.keeping import that_go, why_kept
+from allup.run.keeping import is_borrowed, that_go, why_kept
 from allup.run.options import RunOptions
 from allup.run.planning import Plan, PlanEntry
 from allup.run.progress import THE_REST
@@ -73,7 +73,7 @@ class _Preview:
             for ref in in_delete_order(batch, lambda ref: ref):
                 scaled = [h for h in hooks if isinstance(h, ScaleToZero) and h.ref.matches(ref)]
                 note = f"scaled to zero first: {scaled[0].why or 'it stops first'}" if scaled else ""
-                yield PlanEntry(name, ref, "delete", note=note)
+                yield PlanEntry(name, ref, "give back" if is_borrowed(going[ref]) else "delete", note=note)
         if not self._options.purge:
             for ref in objects.keys() - going.keys():
                 yield PlanEntry(name, ref, "keep", note=why_kept(objects[ref]))

@@ -16,6 +16,7 @@ from allup.ordering import in_delete_order
 from allup.refs import ObjectRef, of_kubernetes_itself
 from allup.run import ownkeys
 from allup.run.holding import Evidence
+from allup.run.keeping import is_borrowed
 from allup.run.ledger import Ledger
 from allup.run.progress import THE_REST, Action, Phase
 from allup.run.remains import Remains
@@ -58,7 +59,8 @@ class Purge:
         for batch in (claims, [ref for ref in left if ref not in claims]):
             for ref in in_delete_order(batch, lambda ref: ref):
                 self._delete(component_of(left[ref]), ref, left[ref])
-            gone = self._await_gone({ref: component_of(left[ref]) for ref in batch}) and gone
+            going = {ref: component_of(left[ref]) for ref in batch if not is_borrowed(left[ref])}
+            gone = self._await_gone(going) and gone
         return gone
 
     def place(self) -> bool:

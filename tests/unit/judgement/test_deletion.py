@@ -248,7 +248,7 @@ def test_a_pod_is_deleted_without_a_node_that_is_lost_or_long_silent_and_not_wit
 
 
 def test_what_is_not_ours_or_belongs_to_kubernetes_is_left_alone() -> None:
-    held = {"finalizers": ["tests.example/held"]}
+    held: dict[str, Any] = {"finalizers": ["tests.example/held"]}
     assert isinstance(forced(going("ConfigMap", "held", **held), ours=False)[0], Refused)
     for protected in ("default", "kube-system"):
         [step] = forced(going("ConfigMap", "held", **{**held, "namespace": protected}))

@@ -22,6 +22,11 @@ def test_counts_add_up_and_say_of_how_many() -> None:
         "from SIGINT to the end: 0.50 s at most",
     ]
     assert json.loads(tried.as_json())["counts"]["faults"] == {"tried": 1, "of": 0}
+    first = Tried(7)
+    first.add("faults", 2)
+    first.take_in(tried.as_json())
+    first.take_in("")
+    assert list(first.lines()) == ["faults: 3", *list(tried.lines())[1:]]
 
 
 def test_the_same_seed_and_test_choose_the_same_sample_and_others_another() -> None:
