@@ -378,7 +378,7 @@ class Down(InstanceRun):
     def _account_for_unseen(self) -> bool:
         """False when objects of ours may be left that we may not look for."""
         unseen = self._there.unseen_of_ours.keys() - {POD}
-        if self._purged:  # with the namespace went what was in it
+        if self._ledger.phase(THE_REST) is Phase.GONE:  # with the namespace went what was in it
             find = self._session.discovery.find
             unseen = {k for k in unseen if (r := find(k.group, k.kind)) is None or not r.namespaced}
         for kind in sorted(unseen):
