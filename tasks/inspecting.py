@@ -229,7 +229,7 @@ def get(call: Call) -> None:
 
 def orphans(call: Call) -> None:
     """Objects with our labels that no component claims."""
-    from allup.daily import orphans as judging
+    from allup.run import orphans as judging
     from allup.run.workers import Pool
 
     prepared = prepare(call)

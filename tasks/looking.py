@@ -42,16 +42,29 @@ def show_plan(prepared: Prepared, options: RunOptions, *, fields: bool = False) 
     loaded = prepared.loaded
     made = make_plan(prepared.session, loaded, options, prepared.given)
     prepared.session.stop.set()
-    if prepared.call.given.get("json"):
-        say_json(_plan_json(made))
-    else:
-        _say_plan(prepared, made, fields)
+    _show(prepared, made, fields)
     if prepared.call.given.get("check") and made.changes:
         raise Differences(
             made.instance,
             f"{len(made.changes)} objects would be created, changed or removed",
             next_step=f"Do it with inv {prepared.call.platform.collection}.all-up",
         )
+
+
+def show_down(prepared: Prepared, kinds: frozenset[GroupKind], options: RunOptions) -> None:
+    """Prints what a down would do."""
+    from allup.run.previewing import preview_down
+
+    made = preview_down(prepared.session, prepared.platform, kinds, options)
+    prepared.session.stop.set()
+    _show(prepared, made)
+
+
+def _show(prepared: Prepared, made: Plan, fields: bool = False) -> None:
+    if prepared.call.given.get("json"):
+        say_json(_plan_json(made))
+    else:
+        _say_plan(prepared, made, fields)
 
 
 def _say_plan(prepared: Prepared, made: Plan, fields: bool) -> None:
@@ -78,7 +91,8 @@ def _say_plan(prepared: Prepared, made: Plan, fields: bool) -> None:
         what = ", ".join(f"{n} {_BECOMES[action]}" for action, n in counts.items())
         say(f"{made.instance}: {what}. Nothing was touched.")
     else:
-        say(f"{made.instance}: nothing would change ({counts.get('unchanged', 0)} objects unchanged).")
+        same = "unchanged" if "unchanged" in counts or "keep" not in counts else "keep"
+        say(f"{made.instance}: nothing would change ({counts.get(same, 0)} objects {_BECOMES[same]}).")
 
 
 _BECOMES = {
@@ -86,6 +100,7 @@ _BECOMES = {
     "change": "to change",
     "replace": "to replace",
     "prune": "to prune",
+    "delete": "to delete",
     "keep": "kept",
     "unchanged": "unchanged",
     "conflict": "in conflict",

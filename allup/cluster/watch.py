@@ -203,6 +203,8 @@ class _Watch:
             except Expired:
                 self._version = ""
                 failure: AllupError = ClusterError("watch", "expired")
+            except NotFound as error:  # the kind is gone, and what there was of it: no reason to give up
+                self._version, failure, alive = "", error, self._shared._monotonic()
             except ApiError as error:
                 if error.status in (403, 405):
                     self._poll(error)

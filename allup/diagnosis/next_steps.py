@@ -88,6 +88,11 @@ _NEXT_STEPS: dict[Cause, str] = {
     Cause.POD_ON_LOST_NODE: "If the node never comes back, delete the pod by force",
     Cause.CLAIM_IN_USE: "Stop what uses the claim: kubectl get -n {namespace} pod/{name}",
     Cause.VOLUME_IN_USE: "Delete the claim first: kubectl get -n {namespace} pvc/{name}",
+    Cause.DEPENDENTS: "See what of it does not go: inv {c}.why --component {component}",
+    Cause.POD_ENDING: "Wait until its containers have ended, or see them: inv {c}.logs {component}",
+    Cause.NOT_DELETED: "Type the same command again",
+    Cause.REMOVAL_PENDING: "Wait a moment",
+    Cause.NOT_ALLOWED_TO_LOOK: "Use a context that may list them",
     Cause.NAMESPACE_STUCK: "See what is left: kubectl describe namespace {name}",
 }
 

@@ -110,6 +110,7 @@ def _result(result: ComponentResult) -> dict[str, Any]:
     return {
         "name": result.name,
         "phase": result.phase,
+        "verdict": result.verdict,
         "seconds": _number(result.seconds),
         "message": result.message,
         "actions": {str(action): number for action, number in result.actions.items()},

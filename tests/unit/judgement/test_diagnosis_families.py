@@ -879,5 +879,5 @@ def test_a_namespace_that_is_stuck_has_its_conditions_translated() -> None:
     )
     found = asked(ObjectRef.of(obj), [obj])
     assert found.cause == "namespace-stuck"
-    for words in ("metrics.example/v1 does not answer", "2 widgets.example.com", "example.com/x on 2"):
+    for words in ("v1.metrics.example does not answer", "2 widgets.example.com", "example.com/x on 2"):
         assert words in found.message

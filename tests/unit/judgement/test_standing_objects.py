@@ -104,7 +104,7 @@ CASES: dict[str, tuple[Json, Neighbours, State, str, str]] = {
         ),
         NoNeighbours(),
         NOT_YET,
-        "is being deleted: left: 1 pods",
+        "is being deleted",
         "terminating",
     ),
     "ConfigMap: ready by being there": (thing("v1", "ConfigMap"), NoNeighbours(), READY, "", ""),
@@ -112,7 +112,10 @@ CASES: dict[str, tuple[Json, Neighbours, State, str, str]] = {
         gone_soon(thing("v1", "ConfigMap", metadata={"finalizers": ["example.com/keep"]})),
         NoNeighbours(),
         NOT_YET,
-        "is being deleted, held by example.com/keep (the controller of example.com, if it still runs)",
+        (
+            "is being deleted: is held by finalizer example.com/keep, which somebody put there and nobody "
+            "takes off"
+        ),
         "finalizer",
     ),
     "Service: no selector": (service(), WANTED, READY, "", ""),
