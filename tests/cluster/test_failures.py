@@ -280,7 +280,7 @@ def test_a_volume_deleted_by_hand_under_its_claim_ends_the_next_up_at_once_with_
     assert told.finished.seconds < 8
     [finding] = told["data"].findings
     assert (finding.cause, finding.hopeless) == ("volume-in-use", True)
-    assert f"in use by claim {instance.namespace}/share, which is kept" in finding.message
+    assert f"PersistentVolumeClaim/{instance.namespace}/share, which is kept" in finding.message
     assert f"kubectl delete -n {instance.namespace} pvc/share" in finding.next_step
 
 
