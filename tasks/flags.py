@@ -37,6 +37,9 @@ FIXED = _flags(
     Flag("purge", "switch", "data too: claims, volumes, generated Secrets, the namespace"),
     Flag("only", "many", "only these components and what they need"),
     Flag("skip", "many", "without these components"),
+    Flag(
+        "force", "switch", "when something is stuck: show what could be forced and what is lost, ask, do it"
+    ),
     Flag("force_conflicts", "switch", "take fields that other managers own, for this run"),
     Flag("adopt", "many", "take over an object that exists and is not ours: Kind/namespace/name"),
     Flag("no_prune", "switch", "leave what is no longer in the platform"),
@@ -80,3 +83,4 @@ UP = (
     "adopt",
     "no_wait",
 )
+DOWN = ("dry_run", "purge", "force", "yes")

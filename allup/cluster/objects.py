@@ -154,10 +154,19 @@ class Objects:
             if error.status not in (404, 409):
                 raise
 
-    def delete(self, ref: ObjectRef, *, uid: str = "", foreground: bool = False) -> bool:
+    def delete(
+        self,
+        ref: ObjectRef,
+        *,
+        uid: str = "",
+        version: str = "",
+        foreground: bool = False,
+        grace: int | None = None,
+    ) -> bool:
         """Starts the deletion; True when there was something to delete.
 
-        With *uid* only that very object is deleted: one that was made again meanwhile stays.
+        With *uid* only that very object is deleted: one that was made again meanwhile stays; with *version*
+        only if it has not changed since. *grace* are the seconds that a pod is given instead of its own.
         """
         body: dict[str, Any] = {
             "apiVersion": "v1",
@@ -165,7 +174,9 @@ class Objects:
             "propagationPolicy": "Foreground" if foreground else "Background",
         }
         if uid:
-            body["preconditions"] = {"uid": uid}
+            body["preconditions"] = {"uid": uid, **({"resourceVersion": version} if version else {})}
+        if grace is not None:
+            body["gracePeriodSeconds"] = grace
         try:
             self.api.request("DELETE", self.path(ref), (), body)
         except NotFound:

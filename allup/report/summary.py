@@ -92,9 +92,14 @@ def _in_full(problem: Problem) -> Iterator[str]:
 
 
 def facts(finding: Finding) -> tuple[tuple[str, str], ...]:
-    """What stands below a finding's message: (label, text) of the last event, log lines and next step."""
-    rows = [("last event", finding.last_event)]
+    """What stands below a finding's message: (label, text) of its root and where that was read, what is wrong
+    only because of it, the last event, log lines and next step."""
+    rows = [("at", str(finding.culprit) if finding.culprit else "")]
+    rows += [("seen in", finding.evidence)]
+    rows += [("hence" if i == 0 else "", line) for i, line in enumerate(finding.consequences)]
+    rows += [("last event", finding.last_event)]
     rows += [("log" if i == 0 else "", line) for i, line in enumerate(finding.log_lines)]
+    rows += [("log before" if i == 0 else "", line) for i, line in enumerate(finding.previous_lines)]
     rows += [("next", finding.next_step)]
     return tuple((label, text) for label, text in rows if text)
 

@@ -92,6 +92,11 @@ class Ledger:
         with self._lock:
             self._accounts.setdefault(component, _Account()).findings.append(finding)
 
+    def findings(self) -> tuple[Finding, ...]:
+        """All that were found so far."""
+        with self._lock:
+            return tuple(finding for account in self._accounts.values() for finding in account.findings)
+
     def phase(self, component: str) -> Phase:
         """Where a component stands."""
         with self._lock:

@@ -10,6 +10,9 @@ from typing import Protocol
 from allup.diagnosis.finding import Finding as Finding
 from allup.refs import ObjectRef
 
+THE_REST = "the rest"
+"""Instead of a component's name: what belongs to none, such as the namespace. No component is called so."""
+
 
 class Action(StrEnum):
     """What was done to one object."""
@@ -133,6 +136,14 @@ class ComponentResult:
     actions: Mapping[Action, int] = field(default_factory=dict)
     checks: tuple[CheckDone, ...] = ()
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """What a down left of it: ``clean``, ``kept`` (on purpose) or ``stuck``; ``""`` where that is no
+        question: it was not taken down."""
+        if self.phase is Phase.GONE:
+            return "kept" if self.actions.get(Action.KEPT) else "clean"
+        return "stuck" if self.phase is Phase.STUCK else ""
 
 
 @dataclass(frozen=True, kw_only=True)

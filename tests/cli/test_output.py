@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from allup.cluster.requests import Api
+from allup.cluster.requests import MERGE_PATCH, Api
 from allup.errors import NotFound
 from tests.cli.invoking import INV, ROOT, Inv
 from tests.cli.test_broken_platforms import CONFIG, HEAD
@@ -137,6 +138,48 @@ def test_a_dry_run_changes_nothing(up: tuple[Inv, str, Path], server: Api, dry: 
     assert "to create. Nothing was touched." in told
     with pytest.raises(NotFound):
         server.get("/api/v1/namespaces/rehearsal")
+
+
+def test_a_dry_run_of_a_down_says_what_would_go_and_stay_and_touches_nothing(
+    up: tuple[Inv, str, Path],
+) -> None:
+    inv = up[0]
+    told = inv.fine("k8s.all-down", "--instance", NAME, "--dry-run")
+    assert re.search(r"\d+ to delete, \d+ kept. Nothing was touched.", told)
+    assert re.search(r"keep +ldap +PersistentVolumeClaim/output/ldap-data +a claim holds data", told)
+    plan = json.loads(inv.fine("k8s.all-down", "--instance", NAME, "--dry-run", "--purge", "--json"))
+    RESULTS.validate(plan)
+    entries = [(e["action"], e["object"]["kind"]) for e in plan["entries"]]
+    assert {action for action, _ in entries} == {"delete"}
+    assert entries[-1] == ("delete", "Namespace")
+    components = [e["component"] for e in plan["entries"]]
+    assert components.index("rsp") < components.index("nfs")
+    assert "is used by" in inv.refused("k8s.nfs-down", "--instance", NAME, "--dry-run")
+    inv.fine("k8s.plan", "--instance", NAME, "--check")
+
+
+def test_force_shows_what_it_does_and_what_is_lost_and_then_does_it(beside: Inv, server: Api) -> None:
+    where = ("--instance", "forced")
+    beside.fine("k8s.setup", *where)
+    account = "/api/v1/namespaces/forced/serviceaccounts/session"
+    patch = {"metadata": {"finalizers": ["tests.example/held"]}}
+    server.request("PATCH", account, (), patch, content_type=MERGE_PATCH)
+    stuck = beside("k8s.all-down", *where, "--timeout", "1")
+    assert stuck.code == 4
+    assert "is held by finalizer tests.example/held" in stuck.out
+    ended = beside("k8s.all-down", *where, "--timeout", "1", "--force", "--json")
+    assert ended.code == 0, ended.err
+    lines = [json.loads(line) for line in ended.out.splitlines()]
+    for line in lines:
+        (RESULTS if line["type"] == "force" else PROGRESS).validate(line)
+    [shown] = [line for line in lines if line["type"] == "force"]
+    assert shown["steps"][0]["finalizers"] == ["tests.example/held"]
+    assert "take finalizer tests.example/held" in ended.err
+    assert "What is lost: " in ended.err
+    assert [line["outcome"] for line in lines if line["type"] == "run-finished"] == ["stuck", "done"]
+    with pytest.raises(NotFound):
+        server.get(account)
+    beside.fine("k8s.all-down", *where, "--purge")
 
 
 def test_a_component_that_others_use_is_left_alone(up: tuple[Inv, str, Path]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,8 +65,16 @@ def judge(
     return tuple(sorted(found, key=lambda orphan: orphan.ref))
 
 
-def labelled(session: Session, namespace: str, instance: str, pool: Pool) -> Sequence[Mapping[str, Any]]:
-    """Everything that carries the instance's labels, of every kind the server can list and we may read."""
+def labelled(
+    session: Session,
+    namespace: str,
+    instance: str,
+    pool: Pool,
+    *,
+    only: Callable[[Resource], bool] = lambda _: True,
+) -> Sequence[Mapping[str, Any]]:
+    """Everything that carries the instance's labels, of every kind the server can list and we may read, of
+    *only* some kinds when asked for."""
 
     def look(resource: Resource) -> Sequence[Mapping[str, Any]]:
         try:
@@ -74,6 +82,6 @@ def labelled(session: Session, namespace: str, instance: str, pool: Pool) -> Seq
         except ApiError:
             return ()  # not allowed, or an aggregated API that is away
 
-    found = pool.map(look, session.discovery.listable())
+    found = pool.map(look, [resource for resource in session.discovery.listable() if only(resource)])
     by_uid = {obj["metadata"].get("uid"): obj for some in found for obj in some}
     return tuple(by_uid.values())
