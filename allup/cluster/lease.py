@@ -87,10 +87,14 @@ class Lease:
         held, self._held = self._held, None
         if held is None:
             return
-        held["spec"]["holderIdentity"] = ""
-        held["spec"]["leaseDurationSeconds"] = 1
         try:
-            self._put(held)
+            try:
+                self._put(_free_again(held))
+            except ApiError as error:
+                # Somebody touched it, or a renewal was under way: it is given back as it is now.
+                found = self._read() if error.status == 409 else None
+                if found is not None and found["spec"].get("holderIdentity") == str(self._here):
+                    self._put(_free_again(found))
         except AllupError:
             pass
 
@@ -197,6 +201,10 @@ class Lease:
             f"another run is at work on it: {_who(holder)}, since {since} UTC",
             next_step="Wait for it, or allow more patience with --lock-timeout",
         )
+
+
+def _free_again(lease: dict[str, Any]) -> dict[str, Any]:
+    return {**lease, "spec": {**lease["spec"], "holderIdentity": "", "leaseDurationSeconds": 1}}
 
 
 def _who(holder: str) -> str:

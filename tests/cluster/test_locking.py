@@ -88,6 +88,17 @@ def test_the_lease_is_held_while_a_run_is_at_work_and_given_back_after_it(instan
     assert holder(instance) == ""
 
 
+def test_a_lease_that_has_changed_meanwhile_is_given_back_all_the_same(instance: Instance) -> None:
+    def touched(progress: Progress) -> None:
+        if isinstance(progress, ObjectDone):  # as a renewal does that is under way at the end
+            instance.patch(
+                f"Lease/{labels.inventory_name(instance.name)}", {"metadata": {"annotations": {"a": "b"}}}
+            )
+
+    instance.up(instance.part("base", config("base")), heard=touched)
+    assert holder(instance) == ""
+
+
 def test_a_held_lease_is_waited_for_and_then_told_with_pid_and_since_when(instance: Instance) -> None:
     part = instance.part("base", config("base"))
     instance.up(part)
