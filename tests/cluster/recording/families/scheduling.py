@@ -1,0 +1,205 @@
+"""Pods that no node takes, and pods that lose theirs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.cluster.platforms_for_tests import obj
+from tests.cluster.recording.scenario import (
+    CASE,
+    NAMESPACE,
+    Scenario,
+    both,
+    condition,
+    container,
+    deployment,
+    event,
+    in_turn,
+    mounted,
+    of_fate,
+    phase,
+    pod,
+)
+
+if TYPE_CHECKING:
+    from tests.cluster.recording.place import Place
+
+_TAINT = {"key": "dedicated", "value": "batch", "effect": "NoSchedule"}
+_UNSCHEDULED = event("FailedScheduling")
+
+
+def _case(name: str, cause: str, *words: str, live: bool = True, fields: Any = None, **spec: Any) -> Scenario:
+    return Scenario(
+        name=name,
+        family="scheduling",
+        cause=cause,
+        hopeless=False,
+        words=words,
+        subject=f"Deployment/{CASE}",
+        objects=(container(deployment(**spec), **(fields or {})),),
+        visible=both(_UNSCHEDULED, condition("Pod", "PodScheduled", "False")),
+        beside=("Node",),
+        live=live,
+    )
+
+
+def _requests(**resources: str) -> dict[str, Any]:
+    return {"resources": {"requests": resources}}
+
+
+def _taint_nodes(place: Place) -> None:
+    for node in place.names("Node"):
+        place.patch(f"Node/{node}", {"spec": {"taints": [_TAINT]}})
+
+
+def _free_nodes(place: Place) -> None:
+    for node in place.names("Node"):
+        place.patch(f"Node/{node}", {"spec": {"taints": None}})
+
+
+def lost_node(name: str) -> dict[str, Any]:
+    """A Node of which nothing was heard: what the node controller writes when the leases stop, without the
+    40 seconds that takes. The controller does the rest itself: taints, and pods that are not ready."""
+    said = {
+        "status": "Unknown",
+        "reason": "NodeStatusUnknown",
+        "message": "Kubelet stopped posting node status.",
+    }
+    room = {"cpu": "4", "memory": "8Gi", "pods": "110"}
+    types = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
+    status = {
+        "conditions": [{"type": type_, **said} for type_ in types],
+        "allocatable": room,
+        "capacity": room,
+    }
+    return obj("Node", name, status=status)
+
+
+_NODE = f"{NAMESPACE}-node"
+_RUNS_THERE = {
+    "phase": "Running",
+    "conditions": [
+        {"type": type_, "status": "True"} for type_ in ("Initialized", "Ready", "ContainersReady")
+    ],
+    "containerStatuses": [
+        {
+            "name": "main",
+            "image": f"example.invalid/{CASE}:1",
+            "imageID": "",
+            "ready": True,
+            "started": True,
+            "restartCount": 0,
+            "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}},
+        }
+    ],
+}
+
+
+def run_there(place: Place) -> None:
+    """Before the node fell silent its kubelet wrote that the pod runs."""
+    place.patch(f"Pod/{CASE}", {"status": _RUNS_THERE}, subresource="status")
+
+
+LOST_SOURCE = (
+    "the sandbox's node controller and API server, on a Node whose conditions the recorder wrote in the words "
+    "of kubernetes v1.36.3 pkg/controller/nodelifecycle; the pod's first status is the recorder's, in place "
+    "of a kubelet"
+)
+
+SCENARIOS = [
+    _case("more-cpu-than-any-node-has", "insufficient-resources", "cpu", "500", fields=_requests(cpu="500")),
+    _case(
+        "more-memory-than-any-node-has",
+        "insufficient-resources",
+        "memory",
+        "4Ti",
+        fields=_requests(memory="4Ti"),
+    ),
+    _case("no-node-with-that-label", "node-selector", "disk", nodeSelector={"disk": "ssd"}),
+    _case(
+        "no-node-for-that-affinity",
+        "node-selector",
+        "affinity",
+        live=False,
+        affinity={
+            "nodeAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": {
+                    "nodeSelectorTerms": [
+                        {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["north"]}]}
+                    ]
+                }
+            }
+        },
+    ),
+    _case(
+        "host-port-taken-on-every-node",
+        "unschedulable",
+        "ports",
+        live=False,
+        replicas=3,
+        fields={"ports": [{"containerPort": 8080, "hostPort": 18080}]},
+    ),
+    _case("claim-that-nobody-made", "unbound-claim", CASE, "not found", **mounted()),
+    Scenario(
+        name="every-node-tainted",
+        family="scheduling",
+        cause="untolerated-taint",
+        hopeless=False,
+        words=("dedicated",),
+        subject=f"Deployment/{CASE}",
+        objects=(deployment(replicas=0),),
+        then=in_turn(
+            _taint_nodes, lambda place: place.patch(f"Deployment/{CASE}", {"spec": {"replicas": 1}})
+        ),
+        after=_free_nodes,
+        visible=both(_UNSCHEDULED, condition("Pod", "PodScheduled", "False")),
+        beside=("Node",),
+        alone=True,
+    ),
+    Scenario(
+        name="no-nodes-at-all",
+        family="scheduling",
+        cause="no-nodes",
+        hopeless=False,
+        words=("no node",),
+        subject=f"Deployment/{CASE}",
+        objects=(deployment(replicas=0),),
+        then=in_turn(
+            lambda place: place.take_nodes(),
+            lambda place: place.patch(f"Deployment/{CASE}", {"spec": {"replicas": 1}}),
+        ),
+        after=lambda place: place.give_nodes_back(),
+        visible=both(_UNSCHEDULED, condition("Pod", "PodScheduled", "False")),
+        beside=("Node",),
+        alone=True,
+    ),
+    Scenario(
+        name="pod-evicted",
+        family="scheduling",
+        cause="evicted",
+        hopeless=True,
+        words=("memory",),
+        subject=f"Pod/{CASE}",
+        objects=(pod(fate="evicted"),),
+        visible=phase("Pod", "Failed"),
+        source=of_fate("evicted"),
+        live=True,
+    ),
+    Scenario(
+        name="node-of-the-pod-silent",
+        family="scheduling",
+        cause="node-lost",
+        hopeless=False,
+        words=(_NODE,),
+        subject=f"Pod/{CASE}",
+        objects=(
+            lost_node(_NODE),
+            pod(nodeName=_NODE, tolerations=[{"operator": "Exists"}]),
+        ),
+        then=run_there,
+        visible=condition("Pod", "Ready", "False"),
+        after=lambda place: place.delete(f"Node/{_NODE}"),
+        source=LOST_SOURCE,
+        alone=True,
+    ),
+]
