@@ -191,8 +191,8 @@ SCENARIOS = [
         "/etc/app",
         "not a directory",
         live=True,
-        objects=(_EMPTY_MAP,),
-        volumes=[{"name": "config", "configMap": {"name": "settings"}}],
+        objects=({**_EMPTY_MAP, "metadata": {"name": CASE}},),
+        volumes=[{"name": "config", "configMap": {"name": CASE}}],
         fields={"volumeMounts": [{"name": "config", "mountPath": "/etc/app", "subPath": "host"}]},
     ),
 ]

@@ -101,9 +101,8 @@ def run_there(place: Place) -> None:
 
 
 LOST_SOURCE = (
-    "the sandbox's node controller and API server, on a Node whose conditions the recorder wrote in the words "
-    "of kubernetes v1.36.3 pkg/controller/nodelifecycle; the pod's first status is the recorder's, in place "
-    "of a kubelet"
+    "the sandbox's node controller and API server, on a Node whose conditions the recorder wrote in the "
+    "node controller's words; the pod's first status is the recorder's too, in place of a kubelet"
 )
 
 SCENARIOS = [

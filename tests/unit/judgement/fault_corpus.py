@@ -1,0 +1,132 @@
+"""The fault corpus: recorded faults, and what is to be said of each. The one loader of tests/data/faults.
+
+``python -m tests.unit.judgement.fault_corpus`` prints how many are named rightly, family by family.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from allup.diagnosis import Finding, Recorded, diagnose
+from allup.refs import ObjectRef
+
+CORPUS = Path(__file__).parents[2] / "data" / "faults"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One recorded fault. *answer* is the API server's refusal when the fault is one; *words* must appear
+    in what is found; *source* says where the words of the recording come from."""
+
+    name: str
+    family: str
+    cause: str
+    hopeless: bool
+    words: tuple[str, ...]
+    subject: ObjectRef
+    source: str
+    seen: datetime
+    answer: Mapping[str, Any] | None
+    objects: Sequence[Mapping[str, Any]]
+    events: Sequence[Mapping[str, Any]]
+
+    def found(self) -> Sequence[Finding]:
+        """What the diagnosis says, the root cause first."""
+        scene = Recorded(self.objects, self.events, self.seen)
+        return diagnose(self.subject, scene)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came out for a case."""
+
+    case: Case
+    cause: str
+    hopeless: bool
+    text: str
+
+    @property
+    def named(self) -> bool:
+        """The right cause comes first."""
+        return self.cause == self.case.cause
+
+    @property
+    def given_up_wrongly(self) -> bool:
+        """Called hopeless although it may heal: the worse error."""
+        return self.hopeless and not self.case.hopeless
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The words that do not appear."""
+        return tuple(word for word in self.case.words if word not in self.text)
+
+
+def load(file: Path) -> Case:
+    """One case from its file."""
+    told = json.loads(file.read_text())
+    return Case(
+        name=told["case"],
+        family=told["family"],
+        cause=told["cause"],
+        hopeless=told["healing"] == "hopeless",
+        words=tuple(told["words"]),
+        subject=ObjectRef(**told["subject"]),
+        source=told["source"],
+        seen=datetime.fromisoformat(told["seen"]),
+        answer=told["answer"],
+        objects=told["objects"],
+        events=told["events"],
+    )
+
+
+@cache
+def all_cases() -> tuple[Case, ...]:
+    """Every case, by family and name."""
+    return tuple(load(file) for file in sorted(CORPUS.glob("*/*.json")))
+
+
+def answer(case: Case) -> Answer:
+    """What the diagnosis says about a case."""
+    found = case.found()
+    if not found:
+        return Answer(case, "", False, "")
+    return Answer(case, found[0].cause, found[0].hopeless, str(found[0]))
+
+
+def report(answers: Sequence[Answer]) -> str:
+    """Top-1 accuracy, in all and family by family, with the wrong ones by name."""
+    lines = []
+    for family in sorted({one.case.family for one in answers}):
+        of_it = [one for one in answers if one.case.family == family]
+        lines.append(f"{family:14} {_share(of_it)}")
+        for one in of_it:
+            if not one.named:
+                lines.append(f"  {one.case.name}: {one.cause or 'nothing'}, not {one.case.cause}")
+            elif one.missing:
+                lines.append(f"  {one.case.name}: does not say {', '.join(one.missing)}: {one.text}")
+    wrongly = [one.case.name for one in answers if one.given_up_wrongly]
+    missed = [one.case.name for one in answers if one.case.hopeless and not one.hopeless]
+    lines.append(f"fault corpus: {_share(answers)} named rightly at the first place")
+    lines.append(f"  called hopeless wrongly: {len(wrongly)}{_named(wrongly)}")
+    lines.append(f"  hopeless and not called so: {len(missed)}{_named(missed)}")
+    return "\n".join(lines)
+
+
+def _share(answers: Sequence[Answer]) -> str:
+    right = sum(one.named for one in answers)
+    return f"{right} of {len(answers)} ({right / max(1, len(answers)):.0%})"
+
+
+def _named(names: Sequence[str]) -> str:
+    return f" ({', '.join(names)})" if names else ""
+
+
+if __name__ == "__main__":
+    sys.stdout.write(report([answer(case) for case in all_cases()]) + "\n")
