@@ -43,6 +43,7 @@ class Place:
     server: Mapping[str, str] = field(default_factory=dict)
     foreign: Callable[[str], bool] = lambda name: False
     user: str = ""
+    host: Place | None = None
     answer: Object | None = None
     _taken: list[Object] = field(default_factory=list)
 
@@ -109,9 +110,7 @@ class Place:
 
     def as_user(self, name: str) -> Place:
         """The same place for somebody with no rights but those given to that name."""
-        self._guest = replace(self, user=name)
-        self._guest.host = self  # type: ignore[attr-defined]
-        return self._guest
+        return replace(self, user=name, host=self)
 
     def ask_to_create(self, thing: Object) -> None:
         """Keeps the refusal."""
@@ -140,7 +139,7 @@ class Place:
                 "message": error.fact,
                 "details": error.details,
             }
-            getattr(self, "host", self).answer = answer
+            (self.host or self).answer = answer
             return
         raise AssertionError(f"{method} {path} was not refused")
 
@@ -250,20 +249,24 @@ class Place:
         own = self.session.objects.get(ObjectRef("", "Namespace", "", self.namespace))
         if own is not None:
             objects.append(own)
-        events = list(self._list("Event"))
+        events = self._events(self.namespace)
         if any(one["kind"] in ("PersistentVolume", "Node") for one in objects):
             about = {(one["kind"], one["metadata"]["name"]) for one in objects}
-            for event in self.session.api.get("/api/v1/namespaces/default/events")["items"]:
-                involved = event["involvedObject"]
-                if (involved["kind"], involved["name"]) in about and self._ours(
-                    {"metadata": {"name": involved["name"]}}
-                ):
-                    events.append({"apiVersion": "v1", "kind": "Event", **event})
+            events += [
+                event
+                for event in self._events("default")
+                if (event["involvedObject"]["kind"], event["involvedObject"]["name"]) in about
+                and self.namespace in event["involvedObject"]["name"]
+            ]
         return Scene(objects, events)
 
     def filled(self, value: Any) -> Any:
         """With all names in their places."""
         return filled(value, self.scenario.name, self.namespace, self.server)
+
+    def _events(self, namespace: str) -> list[Object]:
+        found = self.session.api.get(f"/api/v1/namespaces/{namespace}/events")["items"]
+        return [{"apiVersion": "v1", "kind": "Event", **event} for event in found]
 
     def _kinds(self) -> Sequence[str]:
         kinds = {thing["kind"] for thing in (*self.scenario.guards, *self.scenario.objects)}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.cluster.platforms_for_tests import HELD, config, obj
 from tests.cluster.recording.families.custom import definition
-from tests.cluster.recording.families.scheduling import LOST_SOURCE, lost_node, run_there
+from tests.cluster.recording.families.scheduling import LOST_SOURCE, lost_node, run_there_no_more, unreachable
 from tests.cluster.recording.scenario import (
     BOUND,
     CASE,
@@ -60,7 +60,7 @@ def _make_and_delete_the_last_of_its_kind(place: Place) -> None:
 
 
 def _run_there_and_go(place: Place) -> None:
-    run_there(place)
+    run_there_no_more(place)
     place.delete(f"Pod/{CASE}", wait=False)
 
 
@@ -113,7 +113,7 @@ SCENARIOS = [
         subject=f"Pod/{CASE}",
         objects=(lost_node(_NODE), pod(nodeName=_NODE, terminationGracePeriodSeconds=1)),
         then=_run_there_and_go,
-        visible=both(deleting("Pod"), condition("Pod", "Ready", "False")),
+        visible=both(deleting("Pod"), unreachable),
         after=lambda place: place.delete(f"Node/{_NODE}"),
         source=LOST_SOURCE,
         seen_after=60,

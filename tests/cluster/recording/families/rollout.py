@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.cluster.platforms_for_tests import HELD, obj
+from tests.cluster.platforms_for_tests import obj
+from tests.cluster.recording.families.scheduling import run_there, unmanaged_node
 from tests.cluster.recording.scenario import (
     CASE,
+    NAMESPACE,
+    REAL,
     Scenario,
     both,
     condition,
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
     from tests.cluster.recording.place import Place
 
 
+_NODE = f"{NAMESPACE}-node"
+
+
 def _new_image(place: Place, kind: str = "Deployment", **labels: str | None) -> None:
     template: dict[str, Any] = {"spec": {"containers": [{"name": "main", "image": "example.invalid/new:2"}]}}
     if labels:
@@ -32,11 +38,11 @@ def _new_image(place: Place, kind: str = "Deployment", **labels: str | None) -> 
     place.patch(f"{kind}/{CASE}", {"spec": {"template": template}})
 
 
-def _hold_the_old_pod(place: Place) -> None:
-    """A pod on its way out stays as long as somebody's finalizer is on it, as it does when its node hangs."""
+def _hang_with_the_old_pod(place: Place) -> None:
+    """The kubelet of the old pod does not end it."""
+    old = place.wait_for("Pod", lambda pod: True)
+    run_there(place, old["metadata"]["name"])
     place.until_ready(f"Deployment/{CASE}")
-    [name] = place.names("Pod")
-    place.patch(f"Pod/{name}", {"metadata": {"finalizers": [HELD]}})
     _new_image(place)
 
 
@@ -118,10 +124,19 @@ SCENARIOS = [
         hopeless=False,
         words=("old",),
         subject=f"Deployment/{CASE}",
-        objects=(with_spec(deployment(terminationGracePeriodSeconds=1), strategy={"type": "Recreate"}),),
-        then=_hold_the_old_pod,
+        objects=(
+            unmanaged_node(_NODE),
+            with_spec(
+                deployment(terminationGracePeriodSeconds=1, nodeName=_NODE), strategy={"type": "Recreate"}
+            ),
+        ),
+        then=_hang_with_the_old_pod,
+        after=lambda place: place.delete(f"Node/{_NODE}"),
         visible=deleting("Pod"),
+        source=f"{REAL}; the recorder wrote the Node and the pod's first status in place of a kubelet, which "
+        "then did nothing",
         seen_after=60,
+        alone=True,
     ),
     Scenario(
         name="budget-forbids-the-eviction",

@@ -9,6 +9,7 @@ from tests.cluster.recording.scenario import (
     CASE,
     NAMESPACE,
     Scenario,
+    Scene,
     both,
     condition,
     container,
@@ -59,24 +60,26 @@ def _free_nodes(place: Place) -> None:
 
 def lost_node(name: str) -> dict[str, Any]:
     """A Node of which nothing was heard: what the node controller writes when the leases stop, without the
-    40 seconds that takes. The controller does the rest itself: taints, and pods that are not ready."""
-    said = {
-        "status": "Unknown",
-        "reason": "NodeStatusUnknown",
-        "message": "Kubelet stopped posting node status.",
-    }
+    40 seconds that takes. The controller does the rest itself: it taints the node."""
+    return _node(name, "Unknown", "NodeStatusUnknown", "Kubelet stopped posting node status.")
+
+
+def unmanaged_node(name: str) -> dict[str, Any]:
+    """A Node that is Ready and whose kubelet does nothing: kwok leaves it alone, for lack of its label."""
+    return _node(name, "True", "KubeletReady", "kubelet is posting ready status")
+
+
+def _node(name: str, ready: str, reason: str, message: str) -> dict[str, Any]:
+    conditions = [{"type": "Ready", "status": ready, "reason": reason, "message": message}]
+    if ready != "True":
+        types = ("MemoryPressure", "DiskPressure", "PIDPressure")
+        conditions += [{**conditions[0], "type": type_} for type_ in types]
     room = {"cpu": "4", "memory": "8Gi", "pods": "110"}
-    types = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
-    status = {
-        "conditions": [{"type": type_, **said} for type_ in types],
-        "allocatable": room,
-        "capacity": room,
-    }
-    return obj("Node", name, status=status)
+    return obj("Node", name, status={"conditions": conditions, "allocatable": room, "capacity": room})
 
 
 _NODE = f"{NAMESPACE}-node"
-_RUNS_THERE = {
+_RUNS = {
     "phase": "Running",
     "conditions": [
         {"type": type_, "status": "True"} for type_ in ("Initialized", "Ready", "ContainersReady")
@@ -95,14 +98,28 @@ _RUNS_THERE = {
 }
 
 
-def run_there(place: Place) -> None:
-    """Before the node fell silent its kubelet wrote that the pod runs."""
-    place.patch(f"Pod/{CASE}", {"status": _RUNS_THERE}, subresource="status")
+def run_there(place: Place, name: str = CASE) -> None:
+    """The pod runs, says its kubelet."""
+    place.patch(f"Pod/{name}", {"status": _RUNS}, subresource="status")
+
+
+def run_there_no_more(place: Place) -> None:
+    """It ran, and then the node controller took Ready away, which it does when a node falls silent and not
+    later (kubernetes v1.36.3 pkg/controller/util/node, MarkPodsNotReady)."""
+    run_there(place)
+    not_ready = {"conditions": [{"type": "Ready", "status": "False"}]}
+    place.patch(f"Pod/{CASE}", {"status": not_ready}, subresource="status")
+
+
+def unreachable(scene: Scene) -> bool:
+    """The node controller has seen that the Node is silent."""
+    taints = [taint for node in scene.of_kind("Node") for taint in node["spec"].get("taints") or ()]
+    return any(taint["key"] == "node.kubernetes.io/unreachable" for taint in taints)
 
 
 LOST_SOURCE = (
-    "the sandbox's node controller and API server, on a Node whose conditions the recorder wrote in the "
-    "node controller's words; the pod's first status is the recorder's too, in place of a kubelet"
+    "the sandbox's node controller and API server; the recorder wrote the Node's conditions as the node "
+    "controller does when a lease runs out, and the pod's status in place of a kubelet"
 )
 
 SCENARIOS = [
@@ -195,8 +212,8 @@ SCENARIOS = [
             lost_node(_NODE),
             pod(nodeName=_NODE, tolerations=[{"operator": "Exists"}]),
         ),
-        then=run_there,
-        visible=condition("Pod", "Ready", "False"),
+        then=run_there_no_more,
+        visible=both(unreachable, condition("Pod", "Ready", "False")),
         after=lambda place: place.delete(f"Node/{_NODE}"),
         source=LOST_SOURCE,
         alone=True,
