@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from allup.diagnosis import Finding, Recorded, diagnose
+from allup.diagnosis import Finding, Recorded, admission, custom, diagnose, permission, rollout
 from allup.refs import ObjectRef
 
 CORPUS = Path(__file__).parents[2] / "data" / "faults"
@@ -39,6 +39,8 @@ class Case:
 
     def found(self) -> Sequence[Finding]:
         """What the diagnosis says, the root cause first."""
+        if self.answer is not None:
+            return _refused(self)
         scene = Recorded(self.objects, self.events, self.seen)
         return diagnose(self.subject, scene)
 
@@ -66,6 +68,19 @@ class Answer:
     def missing(self) -> tuple[str, ...]:
         """The words that do not appear."""
         return tuple(word for word in self.case.words if word not in self.text)
+
+
+def _refused(case: Case) -> Sequence[Finding]:
+    message = str((case.answer or {})["message"])
+    found = (
+        rollout.evicting(message)
+        or custom.conversion_failure(message)
+        or permission.forbidden(message)
+        or admission.creation_refused(message)
+    )
+    return [
+        Finding(ref=case.subject, cause=str(found.cause), message=found.message, hopeless=found.hopeless)
+    ]
 
 
 def load(file: Path) -> Case:

@@ -17,6 +17,7 @@ from tests.cluster.recording.scenario import (
     container,
     deployment,
     event,
+    in_turn,
     mounted,
     of_fate,
     phase,
@@ -102,22 +103,55 @@ def _leave_it(place: Place) -> None:
 
 
 def _disk() -> dict[str, Any]:
-    disk = {"driver": "disks.example", "volumeHandle": f"{NAMESPACE}-disk"}
+    disk = {"driver": _DRIVER, "volumeHandle": f"{NAMESPACE}-disk"}
     return volume(csi=disk, claimRef=BOUND)
 
 
-def _disk_cannot_be_attached(place: Place) -> None:
-    """What an external attacher would write (kubernetes-csi/external-attacher, saveAttachError)."""
-    attachment = place.wait_for("VolumeAttachment", lambda one: one["spec"]["attacher"] == "disks.example")
-    error = {"message": "rpc error: code = NotFound desc = disk not found", "time": "2026-01-01T00:00:00Z"}
-    place.patch(
-        f"VolumeAttachment/{attachment['metadata']['name']}",
-        {"status": {"attached": False, "attachError": error}},
-        subresource="status",
+def _attach_by_controller(place: Place) -> None:
+    """Every kubelet says of its node that controllers attach its volumes; kwok's do not."""
+    says = {"volumes.kubernetes.io/controller-managed-attach-detach": "true"}
+    for node in place.names("Node"):
+        place.patch(f"Node/{node}", {"metadata": {"annotations": says}})
+
+
+def _attacher_says(place: Place, status: dict[str, Any]) -> None:
+    """What an external attacher would write (kubernetes-csi/external-attacher)."""
+    driver = place.filled(_DRIVER)
+    attachment = place.wait_for("VolumeAttachment", lambda one: one["spec"]["attacher"] == driver)
+    name = attachment["metadata"]["name"]
+    place.patch(f"VolumeAttachment/{name}", {"status": status}, subresource="status")
+
+
+def _disk_pod(name: str = CASE, **spec: Any) -> dict[str, Any]:
+    mounts = [{"name": "data", "mountPath": "/data"}]
+    return container(pod(name=name, fate="silent", **mounted(), **spec), volumeMounts=mounts)
+
+
+def _two_pods_on_two_nodes(place: Place) -> None:
+    _attach_by_controller(place)
+    first, second, *_ = sorted(place.names("Node"))
+    place.create(_disk_pod(f"{CASE}-first", nodeName=first))
+    _attacher_says(place, {"attached": True})
+    place.until(
+        lambda: (place.find(f"Node/{first}") or {})["status"].get("volumesAttached"),
+        "the disk to be attached",
     )
+    place.create(_disk_pod(nodeName=second))
 
 
-_DISK_DRIVER = obj("CSIDriver", "disks.example", "storage.k8s.io/v1", spec={"attachRequired": True})
+_DRIVER = f"{NAMESPACE}.example"
+_ATTACHER_SOURCE = (
+    f"{REAL}; the recorder writes the status of the VolumeAttachment in place of an external attacher; "
+    "pod status: kwok Stage"
+)
+_ATTACH_ERROR = {
+    "attached": False,
+    "attachError": {
+        "message": "rpc error: code = NotFound desc = disk not found",
+        "time": "2026-01-01T00:00:00Z",
+    },
+}
+_DISK_DRIVER = obj("CSIDriver", _DRIVER, "storage.k8s.io/v1", spec={"attachRequired": True})
 
 SCENARIOS = [
     _claim_case(
@@ -269,16 +303,23 @@ SCENARIOS = [
         hopeless=False,
         words=(_VOLUME, "disk not found"),
         subject=f"Pod/{CASE}",
-        objects=(
-            _DISK_DRIVER,
-            _disk(),
-            claim(storageClassName="", volumeName=_VOLUME),
-            container(pod(fate="silent", **mounted()), volumeMounts=[{"name": "data", "mountPath": "/data"}]),
-        ),
-        then=_disk_cannot_be_attached,
+        objects=(_DISK_DRIVER, _disk(), claim(storageClassName="", volumeName=_VOLUME), _disk_pod()),
+        then=in_turn(_attach_by_controller, lambda place: _attacher_says(place, _ATTACH_ERROR)),
         visible=both(event("FailedAttachVolume"), played),
-        source=f"{REAL}; the recorder writes the VolumeAttachment's error in place of an external attacher; "
-        "pod status: kwok Stage",
+        source=_ATTACHER_SOURCE,
+    ),
+    Scenario(
+        name="disk-attached-to-another-node",
+        family="storage",
+        cause="attach-failed",
+        hopeless=False,
+        words=(_VOLUME, f"{CASE}-first"),
+        subject=f"Pod/{CASE}",
+        objects=(_DISK_DRIVER, _disk(), claim(storageClassName="", volumeName=_VOLUME)),
+        then=_two_pods_on_two_nodes,
+        also=("Pod",),
+        visible=both(event("FailedAttachVolume", "Multi-Attach"), played),
+        source=_ATTACHER_SOURCE,
     ),
     _nfs_case("nfs-server-does-not-answer", "nfs-unreachable", "nfs-unreachable", False, "192.0.2.10"),
     _nfs_case("nfs-server-has-no-route", "nfs-no-route", "nfs-unreachable", False, "192.0.2.10", live=False),
