@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +164,19 @@ _IMAGE_FATES = {
         "429 Too Many Requests - Server message: toomanyrequests: You have reached your pull rate limit.",
         "containerd core/remotes/docker",
     ),
+    "registry-untrusted": _pull(
+        _resolving(
+            "Unknown",
+            'failed to do request: Head "https://registry.example/v2/team/web/manifests/1": tls: failed to '
+            "verify certificate: x509: certificate signed by unknown authority",
+        ),
+        "Go's crypto/tls as containerd hands it on",
+    ),
+    "image-not-found-by-cri-o": _pull(
+        "rpc error: code = Unknown desc = unable to pull image or OCI artifact: pull image err: initializing "
+        "source docker://<image>: reading manifest 1 in registry.example/team/web: manifest unknown",
+        "CRI-O: containers/image docker/docker_image_src.go",
+    ),
     "image-architecture": _pull(
         'rpc error: code = NotFound desc = failed to pull and unpack image "<image>": '
         "no match for platform in manifest: not found",
@@ -182,6 +195,13 @@ _IMAGE_FATES = {
         ),
     ),
 }
+
+_IMAGE_FATES["image-not-found-told-by-events"] = replace(
+    _IMAGE_FATES["image-not-found"],
+    source=f"{_IMAGE_FATES['image-not-found'].source}; kubelets before 1.31 keep the error out of the status",
+    state=_waiting("ImagePullBackOff", 'Back-off pulling image "<image>"'),
+)
+_IMAGE_FATES["image-of-init-not-found"] = replace(_IMAGE_FATES["image-not-found"], init=True)
 
 # Processes that end
 
@@ -293,6 +313,20 @@ _CONFIGURATION_FATES = {
         "container: <container>)",
         f"{KUBELET}/kuberuntime/security_context_others.go (verifyRunAsNonRoot)",
     ),
+    "no-sandbox": Fate(
+        f"{_MANAGER} (SyncPod, FailedCreatePodSandBox); containerd's words for a network plugin that fails",
+        _waiting("ContainerCreating"),
+        (
+            Said(
+                "FailedCreatePodSandBox",
+                "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for "
+                'sandbox "5d0c4f": plugin type="bridge" failed (add): failed to allocate for range 0: '
+                "no IP addresses available in range set: 10.244.0.1-10.244.0.254",
+                count=9,
+                container=False,
+            ),
+        ),
+    ),
     "cannot-create": Fate(
         f"{_CONTAINER} (ErrCreateContainer); gRPC's words for a runtime that does not answer",
         _waiting("CreateContainerError", "context deadline exceeded"),
@@ -352,6 +386,33 @@ _PROBE_FATES = {
         ],
         last=_ended(137),
         restarts=3,
+        started=True,
+    ),
+    "ready-at-last": _probing(
+        [
+            Said(
+                "Unhealthy",
+                "Readiness probe failed: dial tcp 10.244.0.99:8080: connect: connection refused",
+                count=4,
+            )
+        ],
+        started=True,
+        ready=True,
+    ),
+    "runs-again": Fate(
+        f"{_MANAGER} (doBackOff)",
+        _running(),
+        (
+            Said(
+                "BackOff",
+                "Back-off restarting failed container <container> in pod <pod>_<namespace>(<uid>)",
+                count=2,
+            ),
+        ),
+        last=_ended(1),
+        phase="Running",
+        restarts=2,
+        ready=True,
         started=True,
     ),
     "not-ready-yet": Fate(_PROBES, _running(), phase="Running", started=True),
@@ -525,7 +586,9 @@ def _event(name: str, number: int, said: Said, containers: str) -> str:
 def _status(fate: Fate) -> str:
     done = fate.phase == "Failed"
     unready: Json = {"status": "False", "reason": "PodFailed" if done else "ContainersNotReady"}
-    if not done:
+    if fate.ready:
+        unready = {"status": "True"}
+    elif not done:
         unready["message"] = "containers with unready status: [main]"
     conditions = [
         {"type": "PodReadyToStartContainers", "status": "False" if done else "True"},

@@ -19,7 +19,7 @@ from allup.refs import ObjectRef
 from allup.run.session import Session, open_session
 from allup.sandbox import SandboxStatus
 from tests.cluster.platforms_for_tests import eventually
-from tests.cluster.recording.scenario import CASE, Object, Scenario, Scene, filled
+from tests.cluster.recording.scenario import CASE, Object, Scenario, Scene, Visible, filled
 
 PLATFORM = "faults"
 _WITH = {
@@ -148,6 +148,10 @@ class Place:
     def until(self, ask: Callable[[], object], what: str) -> None:
         """Returns as soon as *ask* says yes; fails after a while."""
         eventually(ask, f"{what} in {self.namespace}", within=60, every=_STEP)
+
+    def until_seen(self, visible: Visible, what: str) -> None:
+        """Until the scene shows it."""
+        self.until(lambda: visible(self.scene()), what)
 
     def until_refused(self, thing: Object) -> None:
         """Until a server-side dry run of creating *thing* is refused: admission rules take a moment."""

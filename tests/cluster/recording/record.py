@@ -144,7 +144,7 @@ def expectation(scenario: Scenario) -> dict[str, Any]:
         "case": scenario.name,
         "family": scenario.family,
         "cause": scenario.cause,
-        "healing": "hopeless" if scenario.hopeless else "may heal",
+        "healing": "hopeless" if scenario.hopeless else "may heal" if scenario.cause else "well",
         "words": filled(list(scenario.words), scenario.name, scenario.name),
         "source": scenario.source,
     }

@@ -56,8 +56,9 @@ def in_turn(*steps: Step) -> Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """One fault. *objects* are created in their order, then *then* does what else it takes; *visible* says
-    from when on the fault can be seen, on what the API serves. *subject* is the object asked about.
+    """One fault, or with an empty *cause* something that is well. *objects* are created in their order, then
+    *then* does what else it takes; *visible* says from when on it can be seen, on what the API serves.
+    *subject* is the object asked about.
 
     *refused* is the fault when the answer to creating it (after all others) is the fault; *asked* when the
     answer to some other request is. *guards* come before all else, and are in force when creating *probe* is
@@ -134,6 +135,13 @@ def stateful_set(*, fate: str = "", replicas: int = 1, **spec: Any) -> Object:
     """A StatefulSet."""
     workload = deployment(fate=fate, replicas=replicas, **spec)
     return {**workload, "kind": "StatefulSet", "spec": {**workload["spec"], "serviceName": CASE}}
+
+
+def daemon_set(*, fate: str = "", **spec: Any) -> Object:
+    """A DaemonSet."""
+    workload = deployment(fate=fate, **spec)
+    without = {key: value for key, value in workload["spec"].items() if key != "replicas"}
+    return {**workload, "kind": "DaemonSet", "spec": without}
 
 
 def job(
@@ -218,6 +226,21 @@ def played(scene: Scene) -> bool:
         for one in scene.objects
     )
     return bool(pods) and noticed and all(_has_fate(one) for one in pods)
+
+
+def available(scene: Scene) -> bool:
+    """Every Deployment has all the pods it wants."""
+    found = scene.of_kind("Deployment")
+    return bool(found) and all(
+        (one.get("status") or {}).get("availableReplicas", 0) == one["spec"].get("replicas", 1)
+        and (one.get("status") or {}).get("observedGeneration") == one["metadata"]["generation"]
+        for one in found
+    )
+
+
+def has_slices(scene: Scene) -> bool:
+    """The Services have their EndpointSlices."""
+    return len(scene.of_kind("EndpointSlice")) >= len(scene.of_kind("Service")) > 0
 
 
 def deleting(kind: str) -> Visible:

@@ -7,6 +7,7 @@ from tests.cluster.recording.families import (
     configuration,
     custom,
     deletion,
+    healthy,
     images,
     jobs,
     permission,
@@ -20,6 +21,6 @@ from tests.cluster.recording.scenario import named
 
 _FAMILIES = (
     *(images, configuration, process, scheduling, admission, storage),
-    *(rollout, services, jobs, custom, permission, deletion),
+    *(rollout, services, jobs, custom, permission, deletion, healthy),
 )
 SCENARIOS = named(scenario for family in _FAMILIES for scenario in family.SCENARIOS)

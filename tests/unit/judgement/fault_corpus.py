@@ -56,7 +56,7 @@ class Answer:
 
     @property
     def named(self) -> bool:
-        """The right cause comes first."""
+        """The right cause comes first; for something that is well, none."""
         return self.cause == self.case.cause
 
     @property
@@ -78,9 +78,7 @@ def _refused(case: Case) -> Sequence[Finding]:
         or permission.forbidden(message)
         or admission.creation_refused(message)
     )
-    return [
-        Finding(ref=case.subject, cause=str(found.cause), message=found.message, hopeless=found.hopeless)
-    ]
+    return [Finding(ref=case.subject, cause=str(found.cause), message=found.message, hopeless=found.hopeless)]
 
 
 def load(file: Path) -> Case:
@@ -112,7 +110,10 @@ def answer(case: Case) -> Answer:
     found = case.found()
     if not found:
         return Answer(case, "", False, "")
-    return Answer(case, found[0].cause, found[0].hopeless, str(found[0]))
+    first = found[0]
+    # Not the last Event: whoever quotes it has said everything and explained nothing.
+    said = (first.message, str(first.culprit or ""), first.evidence, *first.consequences, first.next_step)
+    return Answer(case, first.cause, first.hopeless, "; ".join(one for one in said if one))
 
 
 def report(answers: Sequence[Answer]) -> str:
@@ -126,9 +127,12 @@ def report(answers: Sequence[Answer]) -> str:
                 lines.append(f"  {one.case.name}: {one.cause or 'nothing'}, not {one.case.cause}")
             elif one.missing:
                 lines.append(f"  {one.case.name}: does not say {', '.join(one.missing)}: {one.text}")
+    ill, well = [one for one in answers if one.case.cause], [one for one in answers if not one.case.cause]
     wrongly = [one.case.name for one in answers if one.given_up_wrongly]
     missed = [one.case.name for one in answers if one.case.hopeless and not one.hopeless]
-    lines.append(f"fault corpus: {_share(answers)} named rightly at the first place")
+    lines.append(f"fault corpus: {_share(ill)} named rightly at the first place")
+    called_ill = [one.case.name for one in well if not one.named]
+    lines.append(f"  well and called ill: {len(called_ill)} of {len(well)}{_named(called_ill)}")
     lines.append(f"  called hopeless wrongly: {len(wrongly)}{_named(wrongly)}")
     lines.append(f"  hopeless and not called so: {len(missed)}{_named(missed)}")
     return "\n".join(lines)

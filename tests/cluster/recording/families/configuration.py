@@ -183,6 +183,7 @@ SCENARIOS = [
         False,
         "deadline exceeded",
     ),
+    _case("network-gives-no-address", "no-sandbox", "container-create", False, "no IP addresses available"),
     _case(
         "runtime-cannot-run-the-container",
         "cannot-run",

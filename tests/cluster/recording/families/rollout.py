@@ -53,7 +53,7 @@ def _pause(place: Place) -> None:
 
 
 def _mend_the_template(place: Place) -> None:
-    place.until(lambda: played(place.scene()), "the first pod to crash")
+    place.until_seen(played, "the first pod to crash")
     _new_image(place, "StatefulSet", allup_fault=None)
 
 

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.cluster.platforms_for_tests import obj
 from tests.cluster.recording.scenario import (
     CASE,
     REAL,
     Scenario,
+    available,
     both,
     container,
     deployment,
+    has_slices,
     of_fate,
     played,
     service,
 )
-
-
-def _slices(scene: Any) -> bool:
-    return bool(scene.of_kind("EndpointSlice"))
-
-
-def _available(scene: Any) -> bool:
-    return all(
-        (one.get("status") or {}).get("availableReplicas") == 1 for one in scene.of_kind("Deployment")
-    ) and bool(scene.of_kind("Deployment"))
 
 
 def _ports(number: int) -> dict[str, Any]:
@@ -40,7 +33,7 @@ SCENARIOS = [
         words=("app=misspelt",),
         subject=f"Service/{CASE}",
         objects=(service(selector={"app": "misspelt"}), deployment()),
-        visible=both(_slices, _available),
+        visible=both(has_slices, available),
     ),
     Scenario(
         name="service-selects-pods-that-are-not-ready",
@@ -50,7 +43,7 @@ SCENARIOS = [
         words=("ready",),
         subject=f"Service/{CASE}",
         objects=(service(), container(deployment(fate="not-ready-yet"), **_ports(80))),
-        visible=both(_slices, played),
+        visible=both(has_slices, played),
         source=f"{REAL}; pod status: {of_fate('not-ready-yet')}",
     ),
     Scenario(
@@ -61,8 +54,32 @@ SCENARIOS = [
         words=("exit code 3",),
         subject=f"Service/{CASE}",
         objects=(service(), container(deployment(fate="crash-exit-3"), **_ports(80))),
-        visible=both(_slices, played),
+        visible=both(has_slices, played),
         source=f"{REAL}; pod status: {of_fate('crash-exit-3')}",
+    ),
+    Scenario(
+        name="service-of-pods-without-their-secret-key",
+        family="service",
+        cause="config-missing",
+        hopeless=True,
+        words=("password", "database", CASE),
+        subject=f"Service/{CASE}",
+        objects=(
+            service(),
+            obj("Secret", "database", stringData={"user": "app"}),
+            container(
+                deployment(fate="no-key-in-secret"),
+                **_ports(80),
+                env=[
+                    {
+                        "name": "PASSWORD",
+                        "valueFrom": {"secretKeyRef": {"name": "database", "key": "password"}},
+                    }
+                ],
+            ),
+        ),
+        visible=both(has_slices, played),
+        source=f"{REAL}; pod status: {of_fate('no-key-in-secret')}",
     ),
     Scenario(
         name="service-port-of-another-name",
@@ -75,7 +92,7 @@ SCENARIOS = [
             service(ports=[{"port": 80, "targetPort": "http"}]),
             container(deployment(), **_ports(8080)),
         ),
-        visible=both(_slices, _available),
+        visible=both(has_slices, available),
     ),
     Scenario(
         name="service-port-that-no-container-opens",
@@ -88,7 +105,7 @@ SCENARIOS = [
             service(ports=[{"port": 80, "targetPort": 8000}]),
             container(deployment(), **_ports(8080)),
         ),
-        visible=both(_slices, _available),
+        visible=both(has_slices, available),
     ),
     Scenario(
         name="service-link-takes-the-variable",
@@ -104,7 +121,7 @@ SCENARIOS = [
                 terminationMessagePolicy="FallbackToLogsOnError",
             ),
         ),
-        visible=both(played, _slices),
+        visible=both(played, has_slices),
         source=f"{REAL}; pod status: {of_fate('crash-service-link')}",
     ),
 ]
