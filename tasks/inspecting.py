@@ -61,7 +61,7 @@ def _described(prepared: Prepared, sight: Sight) -> Sequence[Description]:
     from allup.diagnosis.event_list import Claimants, event_lines
     from allup.errors import ApiError
     from allup.readiness import judge
-    from allup.run.waiting import Beside
+    from allup.run.beside import Beside
 
     session, store = prepared.session, sight.watches.store
     ours, now = sight.ours(), session.clock.now()

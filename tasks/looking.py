@@ -237,6 +237,8 @@ def _status_text(prepared: Prepared, sight: Sight) -> str:
 
 def why(call: Call) -> None:
     """Why what is not right is not right."""
+    from allup.report.summary import facts
+
     prepared = prepare(call)
     sight = look(prepared)
     wanted = component_flag(prepared)
@@ -257,8 +259,12 @@ def why(call: Call) -> None:
                         "cause": f.cause,
                         "message": mask(f.message),
                         "hopeless": f.hopeless,
+                        "culprit": ref_json(f.culprit) if f.culprit else None,
+                        "evidence": mask(f.evidence),
+                        "consequences": [mask(line) for line in f.consequences],
                         "last_event": mask(f.last_event),
                         "log_lines": [mask(line) for line in f.log_lines],
+                        "previous_lines": [mask(line) for line in f.previous_lines],
                         "next_step": f.next_step,
                     }
                     for component, f in found
@@ -268,9 +274,8 @@ def why(call: Call) -> None:
         return
     for component, f in found:
         say(mask(f"{component}: {f.ref}: {f.message}"))
-        for line in (f.last_event, *f.log_lines, f.next_step):
-            if line:
-                say(mask(f"    {line}"))
+        for label, line in facts(f):
+            say(mask(f"    {label:<10}  {line}"))
     if down:
         say(f"Not up: {', '.join(down)}.")
     if not found and not down:

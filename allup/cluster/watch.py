@@ -12,7 +12,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,8 @@ OnNote = Callable[[str], None]
 class _Key:
     resource: Resource
     namespace: str
+    fields: str = ""
+    """A field selector, which then takes the place of the label selector."""
 
 
 class Watches:
@@ -72,23 +74,41 @@ class Watches:
             one_at_a_time = self._listing.setdefault(key, threading.Lock())
         with one_at_a_time:
             if key not in self._versions:
-                self._versions[key] = self.list_again(key.resource, key.namespace)
+                self._versions[key] = self.list_again(key)
 
     def open(self, resource: Resource, namespace: str = "") -> None:
         """Makes sure the kind is watched from the list on."""
         key = _Key(resource, namespace if resource.namespaced else "")
         self.list(resource, key.namespace)
+        self._open(key, self._on_failure)
+
+    def open_warnings(self, events: Resource, namespace: str) -> None:
+        """Makes sure the Warning Events of the namespace are listed and watched, whoever they are about. They
+        make a diagnosis better; where they may not be read it has to do without."""
+        key = _Key(events, namespace, "type=Warning")
+        with self._lock:
+            if key in self._versions:
+                return
+            self._versions[key] = ""
+        try:
+            self._versions[key] = self.list_again(key)
+        except AllupError as error:
+            self._on_note(f"Events cannot be read, so what only they tell is found late ({error.fact})")
+            return
+        self._open(key, lambda error: self._on_note(f"Events are not watched any more ({error.fact})"))
+
+    def _open(self, key: _Key, on_failure: OnFailure) -> None:
         with self._lock:
             if self._closed or key in self._watching:
                 return
-            watch = _Watch(self, key.resource, key.namespace, self._versions[key])
+            watch = _Watch(self, key, self._versions[key], on_failure)
             self._watching[key] = watch
         watch.start()
 
     @property
     def listed_at(self) -> int:
         """The resourceVersion of the oldest list, 0 when nothing has been listed."""
-        versions = tuple(self._versions.values())
+        versions = tuple(version for key, version in self._versions.items() if not key.fields)
         return min((int(version) if version.isdigit() else 0 for version in versions), default=0)
 
     def close(self) -> None:
@@ -99,9 +119,15 @@ class Watches:
         for watch in watching:
             watch.end()
 
-    def list_again(self, resource: Resource, namespace: str) -> str:
+    def query(self, key: _Key) -> Sequence[tuple[str, str]]:
+        """What is asked for of a kind."""
+        if key.fields:
+            return [("fieldSelector", key.fields)]
+        return [("labelSelector", self._selector)] if self._selector else []
+
+    def list_again(self, key: _Key) -> str:
         """Lists a kind into the store and returns the list's resourceVersion."""
-        query = [("labelSelector", self._selector)] if self._selector else []
+        resource, namespace, query = key.resource, key.namespace, self.query(key)
         try:
             answer = self._api.get(resource.collection(namespace), query)
         except NotFound:  # the kind has gone since discovery
@@ -130,11 +156,12 @@ class Watches:
 class _Watch:
     """One watch and its thread."""
 
-    def __init__(self, watches: Watches, resource: Resource, namespace: str, version: str) -> None:
+    def __init__(self, watches: Watches, key: _Key, version: str, on_failure: OnFailure) -> None:
         self._shared = watches
-        self._resource = resource
-        self._namespace = namespace
+        self._key = key
+        self._resource = key.resource
         self._version = version
+        self._on_failure = on_failure
         self._ended = threading.Event()
         self._lines: Lines | None = None
 
@@ -158,7 +185,7 @@ class _Watch:
 
     def _fail(self, error: AllupError) -> None:
         if not self._done():
-            self._shared._on_failure(error)
+            self._on_failure(error)
 
     def _done(self) -> bool:
         return self._ended.is_set() or self._shared._api.stop.is_set()
@@ -169,7 +196,7 @@ class _Watch:
         while not self._done():
             try:
                 if not self._version:
-                    self._version = self._shared.list_again(self._resource, self._namespace)
+                    self._version = self._shared.list_again(self._key)
                 self._read()
                 delay, alive = _BACKOFF_START, self._shared._monotonic()
                 continue
@@ -201,10 +228,11 @@ class _Watch:
             ("allowWatchBookmarks", "true"),
             ("timeoutSeconds", str(SERVER_TIMEOUT)),
         ]
-        if self._shared._selector:
-            query.append(("labelSelector", self._shared._selector))
+        query += self._shared.query(self._key)
         api = self._shared._api
-        self._lines = api.lines(self._resource.collection(self._namespace), query, read_timeout=READ_TIMEOUT)
+        self._lines = api.lines(
+            self._resource.collection(self._key.namespace), query, read_timeout=READ_TIMEOUT
+        )
         try:
             for line in self._lines:
                 if self._done():
@@ -234,4 +262,4 @@ class _Watch:
             f"{POLL_INTERVAL:.0f} s instead ({why.fact})"
         )
         while not self._ended.wait(POLL_INTERVAL) and not self._done():
-            self._shared.list_again(self._resource, self._namespace)
+            self._shared.list_again(self._key)

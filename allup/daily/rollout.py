@@ -11,9 +11,10 @@ from allup.cluster.inventory import Inventory, Run
 from allup.cluster.objects import Objects
 from allup.errors import AllupError, InputError
 from allup.model import labels
-from allup.model.platform import Platform
+from allup.model.platform import Component, Platform
 from allup.refs import GroupKind, ObjectRef
 from allup.run import explaining
+from allup.run.beside import Beside
 from allup.run.instance_run import InstanceRun
 from allup.run.options import RunOptions
 from allup.run.progress import Action, Phase, Reporter, RunFinished, RunStarted
@@ -21,7 +22,7 @@ from allup.run.schedule import Schedule
 from allup.run.seeing import Sight
 from allup.run.session import Session
 from allup.run.surroundings import Surroundings
-from allup.run.waiting import Beside, NotReady, Stopped, Wait
+from allup.run.waiting import NotReady, Stopped, Wait
 
 Object = Mapping[str, Any]
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
@@ -91,11 +92,11 @@ class Rollout(InstanceRun):
         except Stopped:
             return False
         except NotReady as not_ready:
-            finding = explaining.explain(
+            findings = explaining.explain(
                 self._session, self._watches.store, name, not_ready, self._platform.collection
             )
-            self._ledger.found(name, finding)
-            self._ledger.moved(name, Phase.FAILED, finding.message)
+            self._ledger.found(name, findings[0])
+            self._ledger.moved(name, Phase.FAILED, findings[0].message)
             return False
         except AllupError as error:
             self._ledger.found(name, explaining.of_error(error, self._platform.namespace))
@@ -106,18 +107,22 @@ class Rollout(InstanceRun):
 
     def _wait(self, name: str) -> None:
         self._ledger.moved(name, Phase.WAITING)
+        component = next((c for c in self._platform.components if c.name == name), Component(name))
         Wait(
             name,
             [change.ref for change in self._changes],
             watches=self._watches,
             discovery=self._session.discovery,
             switchboard=self._switchboard,
-            beside=Beside(self._watches.store, name, self._surroundings.binding_mode),
+            beside=Beside(
+                self._watches.store, name, self._surroundings.binding_mode, self._surroundings.look
+            ),
             clock=self._clock,
             stopped=self._session.stop.is_set,
             on_message=lambda text: self._ledger.moved(name, Phase.WAITING, text),
             deadline=self._deadline,
-            grace=self._options.grace,
+            grace=component.grace if self._options.grace is None else self._options.grace,
+            stable=component.stable,
         ).run()
 
     def _finish(self, outcome: str) -> RunFinished:

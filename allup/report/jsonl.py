@@ -128,8 +128,12 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "cause": finding.cause,
         "message": finding.message,
         "hopeless": finding.hopeless,
+        "culprit": _ref(finding.culprit) if finding.culprit else None,
+        "evidence": finding.evidence,
+        "consequences": list(finding.consequences),
         "last_event": finding.last_event,
         "log_lines": list(finding.log_lines),
+        "previous_lines": list(finding.previous_lines),
         "next_step": finding.next_step,
     }
 

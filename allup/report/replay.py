@@ -126,8 +126,12 @@ def _finding(fields: Mapping[str, Any]) -> Finding:
         cause=fields["cause"],
         message=fields["message"],
         hopeless=fields["hopeless"],
+        culprit=_ref(fields["culprit"]) if fields.get("culprit") else None,
+        evidence=fields.get("evidence", ""),
+        consequences=tuple(fields.get("consequences", ())),
         last_event=fields["last_event"],
         log_lines=tuple(fields["log_lines"]),
+        previous_lines=tuple(fields.get("previous_lines", ())),
         next_step=fields["next_step"],
     )
 

@@ -14,8 +14,9 @@ from allup.report.text import count, duration, one_line, some
 from allup.run.progress import Action, CheckOutcome, Finding, Phase
 
 _ALWAYS_SAID = (Action.CREATED, Action.CHANGED)
-_SAID = (*_ALWAYS_SAID, Action.UNCHANGED, Action.REPLACED, Action.PRUNED, Action.DELETED, Action.KEPT)
-_CHANGES = (Action.CREATED, Action.CHANGED, Action.REPLACED, Action.PRUNED, Action.DELETED)
+_REMOVED = (Action.PRUNED, Action.DELETED, Action.GIVEN_BACK)
+_SAID = (*_ALWAYS_SAID, Action.UNCHANGED, Action.REPLACED, *_REMOVED, Action.KEPT)
+_CHANGES = (*_ALWAYS_SAID, Action.REPLACED, *_REMOVED)
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,14 @@ def _in_full(problem: Problem) -> Iterator[str]:
 
 
 def facts(finding: Finding) -> tuple[tuple[str, str], ...]:
-    """What stands below a finding's message: (label, text) of the last event, log lines and next step."""
-    rows = [("last event", finding.last_event)]
+    """What stands below a finding's message: (label, text) of its root and where that was read, what is wrong
+    only because of it, the last event, log lines and next step."""
+    rows = [("at", str(finding.culprit) if finding.culprit else "")]
+    rows += [("seen in", finding.evidence)]
+    rows += [("hence" if i == 0 else "", line) for i, line in enumerate(finding.consequences)]
+    rows += [("last event", finding.last_event)]
     rows += [("log" if i == 0 else "", line) for i, line in enumerate(finding.log_lines)]
+    rows += [("log before" if i == 0 else "", line) for i, line in enumerate(finding.previous_lines)]
     rows += [("next", finding.next_step)]
     return tuple((label, text) for label, text in rows if text)
 
@@ -144,9 +150,11 @@ def _rolled_out(view: RunView) -> str:
 
 def _down(view: RunView) -> str:
     deleted = view.objects(Action.DELETED) + view.objects(Action.PRUNED)
-    if not deleted:
+    returned = view.objects(Action.GIVEN_BACK)
+    if not deleted and not returned:
         return f"{view.title}: nothing to take down."
-    return f"{view.title} is down: {count(deleted, 'object')} deleted in {_time(view)}."
+    also = f" and {returned} given back" if returned else ""
+    return f"{view.title} is down: {count(deleted, 'object')} deleted{also} in {_time(view)}."
 
 
 def _not_done(view: RunView) -> str:

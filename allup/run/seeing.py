@@ -11,16 +11,17 @@ from allup.cluster.inventory import Inventory
 from allup.cluster.store import component_of
 from allup.cluster.watch import Watches
 from allup.diagnosis import Finding
+from allup.diagnosis.diagnose import together
 from allup.errors import AllupError, InputError, did_you_mean
 from allup.graph import Graph
 from allup.model import labels
 from allup.model.platform import Platform
 from allup.readiness import Readiness, State, judge
 from allup.refs import GroupKind, ObjectRef
-from allup.run import explaining
+from allup.run.beside import Beside
+from allup.run.explaining import Explainer
 from allup.run.keeping import why_kept
 from allup.run.session import Session
-from allup.run.waiting import Beside, NotReady
 
 _BESIDE = (
     GroupKind("", "Pod"),
@@ -169,24 +170,12 @@ class Sight:
         return "ready", f"{len(objects)} object{'s' if len(objects) != 1 else ''}"
 
     def findings(self, component: str = "") -> tuple[tuple[str, Finding], ...]:
-        """Why what is not right is not right, by component."""
+        """Why what is not right is not right, by component; what has one root is one finding."""
+        explainer = Explainer(self._session, self.watches.store, self._platform.collection)
         found = []
         for state in self.components():
             if component in ("", state.name):
-                for ref, readiness in state.objects:
-                    if not readiness.ready:
-                        declared = next((c for c in self._platform.components if c.name == state.name), None)
-                        not_ready = NotReady(ref, readiness, "right now")
-                        found.append(
-                            (
-                                state.name,
-                                explaining.explain(
-                                    self._session,
-                                    self.watches.store,
-                                    declared.name if declared else state.name,
-                                    not_ready,
-                                    self._platform.collection,
-                                ),
-                            )
-                        )
+                wrong = [(ref, readiness) for ref, readiness in state.objects if not readiness.ready]
+                told = [explainer.finding(state.name, ref, readiness) for ref, readiness in wrong]
+                found += [(state.name, each) for each in together(told)]
         return tuple(found)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
+from typing import Any
 
 from allup.cluster.objects import Objects
-from allup.errors import ApiError
+from allup.errors import AllupError, ApiError
+from allup.refs import GroupKind, ObjectRef
 
+_LOOKED_AT = frozenset(GroupKind("", kind) for kind in ("ConfigMap", "ResourceQuota", "Secret"))
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 
@@ -40,7 +44,7 @@ def binding_modes(objects: Objects) -> dict[str | None, str | None]:
 
 
 class Surroundings:
-    """The same facts, read at most once a run. Thread-safe."""
+    """The same facts, read at most once a run, and single objects that no watch sees. Thread-safe."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
@@ -61,3 +65,17 @@ class Surroundings:
             if self._modes is None:
                 self._modes = binding_modes(self._objects)
             return self._modes.get(storage_class)
+
+    def look(self, ref: ObjectRef) -> Mapping[str, Any] | None:
+        """A ConfigMap, Secret or ResourceQuota as it is now, values left out; None for what is not there, may
+        not be read, or is of another kind."""
+        if ref.group_kind not in _LOOKED_AT:
+            return None
+        try:
+            found = self._objects.get(ref)
+        except AllupError:
+            return None
+        if found is not None and ref.kind != "ResourceQuota":
+            for section in ("data", "binaryData"):
+                found[section] = dict.fromkeys(found.get(section) or (), "")
+        return found

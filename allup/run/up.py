@@ -24,6 +24,7 @@ from allup.refs import GroupKind, ObjectRef
 from allup.run import explaining, ownkeys, pruning, secretsource
 from allup.run.applying import Applier
 from allup.run.assembly import Assembler
+from allup.run.beside import Beside
 from allup.run.checks import EVERY, Checker
 from allup.run.instance_run import InstanceRun
 from allup.run.options import RunOptions
@@ -39,7 +40,7 @@ from allup.run.schedule import Schedule, Skipped
 from allup.run.selection import selected_up
 from allup.run.session import Session
 from allup.run.surroundings import Surroundings
-from allup.run.waiting import Beside, NotReady, Stopped, Wait
+from allup.run.waiting import NotReady, Stopped, Wait
 
 _ACTIONS = {
     Written.CREATED: Action.CREATED,
@@ -193,6 +194,7 @@ class Up(InstanceRun):
             self._pool,
             self._ledger,
             self._options,
+            planned=[ref for refs in self._objects_of.values() for ref in refs],
             fresh_namespace=state.fresh,
             deadline=self._deadline,
             established=lambda component, refs: self._wait(component, refs, self._clock.monotonic() + 60),
@@ -232,12 +234,12 @@ class Up(InstanceRun):
         except Stopped:
             return False
         except NotReady as not_ready:
-            finding = explaining.explain(
+            findings = explaining.explain(
                 self._session, self._watches.store, name, not_ready, self._platform.collection
             )
-            for each in (finding, *explaining.left_over(not_ready)):
+            for each in findings:
                 self._ledger.found(name, each)
-            self._ledger.moved(name, Phase.FAILED, finding.message)
+            self._ledger.moved(name, Phase.FAILED, findings[0].message)
             return False
         except AllupError as error:
             if not self._session.stop.is_set():
@@ -258,12 +260,18 @@ class Up(InstanceRun):
             watches=self._watches,
             discovery=self._session.discovery,
             switchboard=self._switchboard,
-            beside=Beside(self._watches.store, component.name, self._surroundings.binding_mode),
+            beside=Beside(
+                self._watches.store,
+                component.name,
+                self._surroundings.binding_mode,
+                self._surroundings.look,
+            ),
             clock=self._clock,
             stopped=self._session.stop.is_set,
             on_message=lambda text: self._ledger.moved(component.name, Phase.WAITING, text),
             deadline=deadline,
-            grace=self._options.grace,
+            grace=component.grace if self._options.grace is None else self._options.grace,
+            stable=component.stable,
         ).run()
 
     def _check(self, component: Component, deadline: float) -> None:
