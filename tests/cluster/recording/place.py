@@ -25,6 +25,7 @@ PLATFORM = "faults"
 _WITH = {
     "Deployment": ("ReplicaSet", "Pod"),
     "StatefulSet": ("Pod",),
+    "DaemonSet": ("Pod",),
     "Job": ("Pod",),
     "Service": ("EndpointSlice",),
 }

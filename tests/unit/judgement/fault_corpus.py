@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from allup.diagnosis import Finding, Recorded, admission, custom, diagnose, permission, rollout
+from allup.readiness import judge
 from allup.refs import ObjectRef
 
 CORPUS = Path(__file__).parents[2] / "data" / "faults"
@@ -42,6 +43,10 @@ class Case:
         if self.answer is not None:
             return _refused(self)
         scene = Recorded(self.objects, self.events, self.seen)
+        if not self.cause:  # nobody asks why of what is ready
+            subject = scene.get(self.subject)
+            if subject is not None and judge(subject, scene, self.seen).ready:
+                return ()
         return diagnose(self.subject, scene)
 
 

@@ -112,6 +112,7 @@ def _attach_by_controller(place: Place) -> None:
     says = {"volumes.kubernetes.io/controller-managed-attach-detach": "true"}
     for node in place.names("Node"):
         place.patch(f"Node/{node}", {"metadata": {"annotations": says}})
+    place.until(lambda: place.phase(f"PersistentVolumeClaim/{CASE}") == "Bound", "the claim to be bound")
 
 
 def _attacher_says(place: Place, status: dict[str, Any]) -> None:
@@ -314,8 +315,13 @@ SCENARIOS = [
         hopeless=False,
         words=(_VOLUME, "disk not found"),
         subject=f"Pod/{CASE}",
-        objects=(_DISK_DRIVER, _disk(), claim(storageClassName="", volumeName=_VOLUME), _disk_pod()),
-        then=in_turn(_attach_by_controller, lambda place: _attacher_says(place, _ATTACH_ERROR)),
+        objects=(_DISK_DRIVER, _disk(), claim(storageClassName="", volumeName=_VOLUME)),
+        then=in_turn(
+            _attach_by_controller,
+            lambda place: place.create(_disk_pod()),
+            lambda place: _attacher_says(place, _ATTACH_ERROR),
+        ),
+        also=("Pod",),
         visible=both(event("FailedAttachVolume"), played),
         source=_ATTACHER_SOURCE,
     ),
