@@ -17,6 +17,7 @@ from allup.sandbox import SandboxStatus
 from tests.cluster.platforms_for_tests import Instance, Told, unique_name
 from tests.cluster.recording.scenario import Scenario, Scene, filled
 from tests.cluster.recording.scenarios import SCENARIOS
+from tests.unit.judgement.fault_corpus import words_of
 
 pytestmark = pytest.mark.cluster
 
@@ -31,6 +32,7 @@ class Run:
     """What one all-up told, and by the monotonic clock when each fault could be seen and was told."""
 
     told: Told
+    namespace: str
     visible: Mapping[str, float]
     failed: Mapping[str, float]
 
@@ -110,7 +112,7 @@ def run(sandbox: SandboxStatus, tmp_path_factory: pytest.TempPathFactory) -> Ite
     try:
         with Watcher(instance.outside.api, instance.namespace) as watcher:
             told = instance.up(*parts, heard=heard, grace=GRACE, timeout=LIMIT, jobs=len(parts))
-        yield Run(told, watcher.visible, failed)
+        yield Run(told, instance.namespace, watcher.visible, failed)
     finally:
         instance.discard()
 
@@ -121,6 +123,8 @@ def test_a_real_run_names_the_fault(run: Run, name: str) -> None:
     assert run.told.phases[name] is Phase.FAILED
     assert findings[0].cause == scenario.cause, findings[0].message
     assert findings[0].hopeless is scenario.hopeless
+    told = words_of(findings[0])
+    assert not [word for word in filled(list(scenario.words), name, run.namespace) if word not in told], told
 
 
 @pytest.mark.parametrize("name", [name for name, scenario in LIVE.items() if scenario.hopeless])

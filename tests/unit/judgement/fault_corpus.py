@@ -14,9 +14,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from allup.diagnosis import Finding, Recorded, admission, custom, diagnose, permission, rollout
+from allup.diagnosis import Finding, Recorded, diagnose
+from allup.errors import ApiError
 from allup.readiness import judge
 from allup.refs import ObjectRef
+from allup.run.explaining import of_error
 
 CORPUS = Path(__file__).parents[2] / "data" / "faults"
 
@@ -41,7 +43,7 @@ class Case:
     def found(self) -> Sequence[Finding]:
         """What the diagnosis says, the root cause first."""
         if self.answer is not None:
-            return _refused(self)
+            return [_refused(self, self.answer)]
         scene = Recorded(self.objects, self.events, self.seen)
         if not self.cause:  # nobody asks why of what is ready
             subject = scene.get(self.subject)
@@ -75,15 +77,16 @@ class Answer:
         return tuple(word for word in self.case.words if word not in self.text)
 
 
-def _refused(case: Case) -> Sequence[Finding]:
-    message = str((case.answer or {})["message"])
-    found = (
-        rollout.evicting(message)
-        or custom.conversion_failure(message)
-        or permission.forbidden(message)
-        or admission.creation_refused(message)
+def _refused(case: Case, answer: Mapping[str, Any]) -> Finding:
+    """What a run tells when a request of its own is answered so."""
+    error = ApiError(
+        str(case.subject),
+        answer["message"],
+        status=answer["status"],
+        reason=answer["reason"],
+        details=answer["details"],
     )
-    return [Finding(ref=case.subject, cause=str(found.cause), message=found.message, hopeless=found.hopeless)]
+    return of_error(error, case.subject.namespace)
 
 
 def load(file: Path) -> Case:
@@ -115,10 +118,15 @@ def answer(case: Case) -> Answer:
     found = case.found()
     if not found:
         return Answer(case, "", False, "")
-    first = found[0]
-    # Not the last Event: whoever quotes it has said everything and explained nothing.
-    said = (first.message, str(first.culprit or ""), first.evidence, *first.consequences, first.next_step)
-    return Answer(case, first.cause, first.hopeless, "; ".join(one for one in said if one))
+    return Answer(case, found[0].cause, found[0].hopeless, words_of(found[0]))
+
+
+def words_of(finding: Finding) -> str:
+    """What a finding says itself. Not its last Event: whoever quotes that has said everything and explained
+    nothing."""
+    culprit = str(finding.culprit or "")
+    said = (finding.message, culprit, finding.evidence, *finding.consequences, finding.next_step)
+    return "; ".join(one for one in said if one)
 
 
 def report(answers: Sequence[Answer]) -> str:

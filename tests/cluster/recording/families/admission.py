@@ -116,6 +116,7 @@ SCENARIOS = [
         "privileged",
         objects=(_PRIVILEGED_DEPLOYMENT,),
         labels={"pod-security.kubernetes.io/enforce": "baseline"},
+        live=True,
     ),
     _refused_pods(
         "pod-security-restricted",
@@ -248,6 +249,7 @@ SCENARIOS = [
         "PriorityClass",
         "urgent",
         objects=(deployment(priorityClassName="urgent"),),
+        live=True,
     ),
     Scenario(
         name="claim-above-its-limit-range",

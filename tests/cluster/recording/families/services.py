@@ -56,6 +56,7 @@ SCENARIOS = [
         objects=(service(), container(deployment(fate="crash-exit-3"), **_ports(80))),
         visible=both(has_slices, played),
         source=f"{REAL}; pod status: {of_fate('crash-exit-3')}",
+        live=True,
     ),
     Scenario(
         name="service-of-pods-without-their-secret-key",

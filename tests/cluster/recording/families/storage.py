@@ -351,5 +351,6 @@ SCENARIOS = [
         "/srv/data",
         "not a directory",
         volume_={"name": "data", "hostPath": {"path": "/srv/data", "type": "Directory"}},
+        live=False,  # a namespace that a run makes does not let it in
     ),
 ]
