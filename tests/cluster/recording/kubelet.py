@@ -421,6 +421,12 @@ _PROBE_FATES = {
 # Volumes
 
 
+_SUMMARY = (
+    "Unable to attach or mount volumes: unmounted volumes=[shared], unattached volumes=[], "
+    "failed to process volumes=[]: context deadline exceeded"
+)
+
+
 def _mounting(*messages: str, source: str = _MOUNTS) -> Fate:
     said = [Said("FailedMount", message, count=7, container=False) for message in messages]
     return Fate(source, _waiting("ContainerCreating"), said)
@@ -464,6 +470,17 @@ _VOLUME_FATES = {
         "mount.nfs: access denied by server while mounting 192.0.2.10:/export/home",
         "kubernetes/kubernetes#108963",
     ),
+    "nfs-denied-and-summed-up": replace(
+        _nfs(
+            "mount.nfs: access denied by server while mounting 192.0.2.10:/export/home",
+            f"kubernetes/kubernetes#108963; {KUBELET}/kubelet.go (SyncPod) for the summary",
+        ),
+        events=(
+            *_nfs("mount.nfs: access denied by server while mounting 192.0.2.10:/export/home", "").events,
+            Said("FailedMount", _SUMMARY, count=3, container=False),
+        ),
+    ),
+    "mounts-only-summed-up": _mounting(_SUMMARY, source=f"{KUBELET}/kubelet.go (SyncPod)"),
     "nfs-no-helper": _nfs(
         "mount: /var/lib/kubelet/pods/<uid>/volumes/kubernetes.io~nfs/shared: bad option; for several "
         "filesystems (e.g. nfs, cifs) you might need a /sbin/mount.<type> helper program.",

@@ -89,7 +89,7 @@ class Place:
 
     def take_nodes(self) -> None:
         """Deletes all Nodes, to be given back."""
-        self._taken = list(self._list("Node"))
+        self._taken = list(self.every("Node"))
         for node in self._taken:
             self.delete(f"Node/{node['metadata']['name']}")
 
@@ -208,7 +208,7 @@ class Place:
         found: list[Object] = []
 
         def there() -> bool:
-            found[:] = [one for one in self._list(kind) if wanted(one)]
+            found[:] = [one for one in self.every(kind) if wanted(one)]
             return bool(found)
 
         self.until(there, f"a {kind}")
@@ -222,7 +222,7 @@ class Place:
 
     def names(self, kind: str) -> Sequence[str]:
         """The names of all objects of a kind."""
-        return [one["metadata"]["name"] for one in self._list(kind)]
+        return [one["metadata"]["name"] for one in self.every(kind)]
 
     def phase(self, short: str) -> str:
         """``status.phase``, ``""`` when there is none."""
@@ -248,7 +248,7 @@ class Place:
             resource = self.session.discovery.of_kind(kind)
             if not resource:
                 continue
-            for one in self._list(kind):
+            for one in self.every(kind):
                 if kind in self.scenario.beside or resource[0].namespaced or self._ours(one):
                     objects.append(one)
         own = self.session.objects.get(ObjectRef("", "Namespace", "", self.namespace))
@@ -285,7 +285,8 @@ class Place:
         bound = (one.get("spec") or {}).get("claimRef") or {}
         return self.namespace in name or bound.get("namespace") == self.namespace
 
-    def _list(self, kind: str) -> Sequence[Object]:
+    def every(self, kind: str) -> Sequence[Object]:
+        """All objects of a kind, those of other scenarios left out."""
         resource = self._resource(kind)
         found = self.session.objects.list(resource, self.namespace if resource.namespaced else "")
         if resource.namespaced:

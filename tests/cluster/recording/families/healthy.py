@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.cluster.platforms_for_tests import obj
 from tests.cluster.recording.families.custom import OPERATOR, definition, make_one_that_says
+from tests.cluster.recording.families.rollout import new_image
 from tests.cluster.recording.scenario import (
     CASE,
     NAMESPACE,
@@ -24,6 +25,7 @@ from tests.cluster.recording.scenario import (
     mounted,
     of_fate,
     phase,
+    played,
     pod,
     service,
     volume,
@@ -115,6 +117,30 @@ SCENARIOS = [
         deployment(fate="runs-again"),
         visible=available,
         source=f"{REAL}; pod status: {of_fate('runs-again')}",
+    ),
+    _case(
+        "deployment-that-has-just-been-made",
+        "Deployment",
+        deployment(fate="silent"),
+        visible=played,
+        source=f"{REAL}; pod status: {of_fate('silent')}",
+        seen_after=2,
+    ),
+    _case(
+        "rollout-on-its-way",
+        "Deployment",
+        deployment(replicas=2),
+        then=in_turn(
+            lambda place: place.until_ready(f"Deployment/{CASE}"),
+            lambda place: new_image(place, allup_fault="not-ready-yet"),
+        ),
+        visible=lambda scene: any(
+            (one.get("status") or {}).get("containerStatuses")
+            for one in scene.of_kind("Pod")
+            if "allup-fault" in one["metadata"]["labels"]
+        ),
+        source=f"{REAL}; pod status: {of_fate('not-ready-yet')}",
+        seen_after=2,
     ),
     _case("job-that-is-done", "Job", job(), visible=condition("Job", "Complete"), seen_after=600),
     _case(

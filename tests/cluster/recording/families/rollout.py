@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 _NODE = f"{NAMESPACE}-node"
 
 
-def _new_image(place: Place, kind: str = "Deployment", **labels: str | None) -> None:
+def new_image(place: Place, kind: str = "Deployment", **labels: str | None) -> None:
+    """Another image for the pods, and other labels: an underscore stands for a hyphen."""
     template: dict[str, Any] = {"spec": {"containers": [{"name": "main", "image": "example.invalid/new:2"}]}}
     if labels:
         template["metadata"] = {"labels": {name.replace("_", "-"): value for name, value in labels.items()}}
@@ -43,18 +44,18 @@ def _hang_with_the_old_pod(place: Place) -> None:
     old = place.wait_for("Pod", lambda pod: True)
     run_there(place, old["metadata"]["name"])
     place.until_ready(f"Deployment/{CASE}")
-    _new_image(place)
+    new_image(place)
 
 
 def _pause(place: Place) -> None:
     place.until_ready(f"Deployment/{CASE}")
     place.patch(f"Deployment/{CASE}", {"spec": {"paused": True}})
-    _new_image(place)
+    new_image(place)
 
 
 def _mend_the_template(place: Place) -> None:
     place.until_seen(played, "the first pod to crash")
-    _new_image(place, "StatefulSet", allup_fault=None)
+    new_image(place, "StatefulSet", allup_fault=None)
 
 
 def _evict(place: Place) -> None:
@@ -182,7 +183,7 @@ SCENARIOS = [
         objects=(container(deployment(replicas=2), imagePullPolicy="IfNotPresent"),),
         then=in_turn(
             lambda place: place.until_ready(f"Deployment/{CASE}"),
-            lambda place: _new_image(place, allup_fault="crash-exit-3"),
+            lambda place: new_image(place, allup_fault="crash-exit-3"),
         ),
         visible=lambda scene: any(
             (one.get("status") or {}).get("containerStatuses")

@@ -53,6 +53,24 @@ def _taint_nodes(place: Place) -> None:
         place.patch(f"Node/{node}", {"spec": {"taints": [_TAINT]}})
 
 
+def _cordon_nodes(place: Place) -> None:
+    for node in place.names("Node"):
+        place.patch(f"Node/{node}", {"spec": {"unschedulable": True}})
+    place.until(
+        lambda: all(len(node["spec"].get("taints") or ()) == 1 for node in place.every("Node")),
+        "the nodes to be tainted",
+    )
+
+
+def _uncordon_nodes(place: Place) -> None:
+    for node in place.names("Node"):
+        place.patch(f"Node/{node}", {"spec": {"unschedulable": None}})
+    place.until(
+        lambda: not any(node["spec"].get("taints") for node in place.every("Node")),
+        "the nodes to be free",
+    )
+
+
 def _free_nodes(place: Place) -> None:
     for node in place.names("Node"):
         place.patch(f"Node/{node}", {"spec": {"taints": None}})
@@ -189,6 +207,42 @@ SCENARIOS = [
             condition("Pod", "PodScheduled", "False"),
         ),
         beside=("Node",),
+        alone=True,
+    ),
+    Scenario(
+        name="every-node-cordoned",
+        family="scheduling",
+        cause="no-nodes",
+        hopeless=False,
+        words=("unschedulable",),
+        subject=f"Deployment/{CASE}",
+        objects=(deployment(replicas=0),),
+        then=in_turn(
+            _cordon_nodes, lambda place: place.patch(f"Deployment/{CASE}", {"spec": {"replicas": 1}})
+        ),
+        after=_uncordon_nodes,
+        visible=both(_UNSCHEDULED, condition("Pod", "PodScheduled", "False")),
+        beside=("Node",),
+        alone=True,
+    ),
+    Scenario(
+        name="only-node-silent",
+        family="scheduling",
+        cause="no-nodes",
+        hopeless=False,
+        words=("ready",),
+        subject=f"Deployment/{CASE}",
+        objects=(deployment(replicas=0),),
+        then=in_turn(
+            lambda place: place.take_nodes(),
+            lambda place: place.create(lost_node(_NODE)),
+            lambda place: place.until_seen(unreachable, "the node to be tainted"),
+            lambda place: place.patch(f"Deployment/{CASE}", {"spec": {"replicas": 1}}),
+        ),
+        after=in_turn(lambda place: place.delete(f"Node/{_NODE}"), lambda place: place.give_nodes_back()),
+        visible=both(_UNSCHEDULED, condition("Pod", "PodScheduled", "False")),
+        beside=("Node",),
+        source=LOST_SOURCE,
         alone=True,
     ),
     Scenario(

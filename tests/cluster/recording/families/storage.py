@@ -342,6 +342,17 @@ SCENARIOS = [
     _nfs_case("nfs-server-has-no-route", "nfs-no-route", "nfs-unreachable", False, "192.0.2.10", live=False),
     _nfs_case("nfs-server-has-no-such-export", "nfs-no-export", "nfs-no-export", False, "/export/home"),
     _nfs_case("nfs-server-denies-access", "nfs-denied", "nfs-denied", False, "192.0.2.10", "/export/home"),
+    _nfs_case(
+        "nfs-server-denies-access-and-time-passes",
+        "nfs-denied-and-summed-up",
+        "nfs-denied",
+        False,
+        "/export/home",
+        live=False,
+    ),
+    _nfs_case(
+        "volume-not-mounted-for-long", "mounts-only-summed-up", "mount-failed", False, "shared", live=False
+    ),
     _nfs_case("node-cannot-mount-nfs", "nfs-no-helper", "mount-helper-missing", True, "nfs"),
     _mount_case(
         "host-path-is-no-directory",
