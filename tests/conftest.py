@@ -58,3 +58,12 @@ def sandbox(
         yield sandboxes.up("tests", extra_stages=stages)
     finally:
         sandboxes.delete("tests")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """After the fault corpus: how many faults were named rightly."""
+    ran = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
+    if any("test_fault_corpus.py" in report.nodeid for report in ran):
+        from tests.unit.judgement.fault_corpus import all_cases, answer, report_in_brief
+
+        terminalreporter.write_line(report_in_brief([answer(case) for case in all_cases()]))

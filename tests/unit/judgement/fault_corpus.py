@@ -130,7 +130,7 @@ def words_of(finding: Finding) -> str:
 
 
 def report(answers: Sequence[Answer]) -> str:
-    """Top-1 accuracy, in all and family by family, with the wrong ones by name."""
+    """Top-1 accuracy family by family, with the wrong ones by name, and in all."""
     lines = []
     for family in sorted({one.case.family for one in answers}):
         of_it = [one for one in answers if one.case.family == family]
@@ -140,15 +140,23 @@ def report(answers: Sequence[Answer]) -> str:
                 lines.append(f"  {one.case.name}: {one.cause or 'nothing'}, not {one.case.cause}")
             elif one.missing:
                 lines.append(f"  {one.case.name}: does not say {', '.join(one.missing)}: {one.text}")
+    return "\n".join([*lines, report_in_brief(answers)])
+
+
+def report_in_brief(answers: Sequence[Answer]) -> str:
+    """The same in four lines. A wrong "hopeless" is told apart: it ends a run for nothing."""
     ill, well = [one for one in answers if one.case.cause], [one for one in answers if not one.case.cause]
-    wrongly = [one.case.name for one in answers if one.given_up_wrongly]
-    missed = [one.case.name for one in answers if one.case.hopeless and not one.hopeless]
-    lines.append(f"fault corpus: {_share(ill)} named rightly at the first place")
     called_ill = [one.case.name for one in well if not one.named]
-    lines.append(f"  well and called ill: {len(called_ill)} of {len(well)}{_named(called_ill)}")
-    lines.append(f"  called hopeless wrongly: {len(wrongly)}{_named(wrongly)}")
-    lines.append(f"  hopeless and not called so: {len(missed)}{_named(missed)}")
-    return "\n".join(lines)
+    wrongly = [one.case.name for one in answers if one.given_up_wrongly]
+    missed = [one.case.name for one in ill if one.case.hopeless and not one.hopeless]
+    return "\n".join(
+        (
+            f"fault corpus: {_share(ill)} named rightly at the first place",
+            f"  well and called ill: {len(called_ill)} of {len(well)}{_named(called_ill)}",
+            f"  called hopeless wrongly: {len(wrongly)}{_named(wrongly)}",
+            f"  hopeless and not called so: {len(missed)}{_named(missed)}",
+        )
+    )
 
 
 def _share(answers: Sequence[Answer]) -> str:

@@ -14,7 +14,9 @@ FAMILIES = (
     *("image", "configuration", "process", "scheduling", "admission", "storage", "rollout"),
     *("service", "jobs", "custom", "permission", "deletion", "healthy"),
 )
-_FOREIGN = re.compile(r"managedFields|BEGIN CERTIFICATE|/root/|/home/|/tmp/|\.kubeconfig|127\.0\.0\.1:\d{4,}")
+_FOREIGN = re.compile(
+    r"managedFields|BEGIN CERTIFICATE|/root/|/home/|/tmp/(?!\.\+)|\.kubeconfig|127\.0\.0\.1:\d{4,}"
+)
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in all_cases()])
