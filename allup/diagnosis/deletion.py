@@ -40,8 +40,9 @@ _FINALIZERS = re.compile(r"(?P<what>\S+) in (?P<number>\d+) resource instances")
 _DEAD_API = re.compile(r"(?P<group>[\w.-]+/v[\w]+): ")
 
 
-def deletion(obj: Object, beside: Neighbours, now: datetime) -> Trouble | None:
-    """What holds an object that is being deleted; None when nobody deletes it."""
+def deletion(obj: Object, beside: Neighbours, now: datetime, *, wanted: bool = False) -> Trouble | None:
+    """What holds an object that is being deleted; None when nobody deletes it. *wanted*: somebody waits for
+    it to be there again, so that what will never let it go is hopeless."""
     metadata = section(obj, "metadata")
     phase = text(section(obj, "status"), "phase")
     if not metadata.get("deletionTimestamp") and not (
@@ -66,8 +67,7 @@ def deletion(obj: Object, beside: Neighbours, now: datetime) -> Trouble | None:
     if kind == "PersistentVolume" and _VOLUME_IN_USE in finalizers and phase == "Bound":
         reference = section(obj, "spec", "claimRef")
         claim = ObjectRef("", "PersistentVolumeClaim", text(reference, "namespace"), text(reference, "name"))
-        words = f"is being deleted, in use by claim {claim.namespace}/{claim.name}"
-        return replace(may_heal(words, Cause.VOLUME_IN_USE, f"finalizer {_VOLUME_IN_USE}"), culprit=claim)
+        return replace(_held_by_claim(obj, claim, beside.get(claim), wanted), culprit=claim)
     if finalizers:
         held = ", ".join(finalizers)
         whose = f" ({owner_of(finalizers[0])})"
@@ -80,6 +80,23 @@ def owner_of(finalizer: str) -> str:
     """Who has to take a finalizer away, in words."""
     domain = finalizer.partition("/")[0]
     return _OWNERS.get(finalizer, f"the controller of {domain}, if it still runs")
+
+
+def _held_by_claim(obj: Object, claim: ObjectRef, found: Object | None, wanted: bool) -> Trouble:
+    """A volume that goes as soon as its claim does. Nothing takes a deletion back: when somebody keeps the
+    claim, waiting for the volume to be well again is in vain."""
+    words = f"is being deleted, in use by claim {claim.namespace}/{claim.name}"
+    evidence = f"finalizer {_VOLUME_IN_USE}"
+    if found is None or section(found, "metadata").get("deletionTimestamp"):
+        return may_heal(words, Cause.VOLUME_IN_USE, evidence)
+    retained = section(obj, "spec").get("persistentVolumeReclaimPolicy", "Retain") == "Retain"
+    data = "the data stays where it is (Retain)" if retained else "ITS DATA GOES TOO (reclaim policy Delete)"
+    step = (
+        f"Stop what uses the claim, kubectl delete -n {claim.namespace} pvc/{claim.name}: {data}; "
+        "the next up makes both again"
+    )
+    kept = f"{words}, which is kept: it can only go"
+    return replace(may_heal(kept, Cause.VOLUME_IN_USE, evidence, next_step=step), hopeless=wanted)
 
 
 def _on_lost_node(obj: Object, beside: Neighbours, now: datetime) -> Trouble | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -67,8 +68,7 @@ def claim(obj: Object, beside: Neighbours, now: datetime) -> Trouble | None:
     if phase == "Bound":
         return None
     if phase == "Lost":
-        words = f"its volume {volume_name} is gone"
-        return hopeless(words, Cause.CLAIM_LOST, "status.phase Lost")
+        return _lost(obj, volume_name, beside)
     stale = _stale_volume(obj, beside)
     if stale:
         return stale
@@ -116,6 +116,23 @@ def users_of(claim: Object, beside: Neighbours) -> list[str]:
         and text(metadata, "name") in claims_of(pod)
         and text(section(pod, "status"), "phase") not in ("Succeeded", "Failed")
     )
+
+
+def _lost(obj: Object, name: str, beside: Neighbours) -> Trouble:
+    """A claim is bound to one volume for good, by uid: one made again under the name does not serve it."""
+    metadata = section(obj, "metadata")
+    again = beside.get(ObjectRef("", "PersistentVolume", "", name))
+    uid = section(again or {}, "spec", "claimRef").get("uid")
+    if again is not None and uid != metadata.get("uid"):
+        words = f"its volume {name} was made again and does not know this claim"
+    else:
+        words = f"its volume {name} is gone"
+    step = (
+        f"Restore the volume; or stop what uses the claim and delete it, so that the next up makes it again "
+        f"(data on a server stays there): kubectl delete -n {metadata.get('namespace')} "
+        f"pvc/{metadata.get('name')}"
+    )
+    return hopeless(words, Cause.CLAIM_LOST, "status.phase Lost", next_step=step)
 
 
 def _stale_volume(obj: Object, beside: Neighbours) -> Trouble | None:
@@ -320,8 +337,21 @@ def released(obj: Object, beside: Neighbours) -> Trouble:
     if again is not None:
         words += f" (uid {text(reference, 'uid')[:8]}), which has been made again"
     if reference.get("uid") and spec.get("persistentVolumeReclaimPolicy", "Retain") == "Retain":
-        return hopeless(words, Cause.VOLUME_RELEASED, "spec.claimRef.uid")
+        return hopeless(words, Cause.VOLUME_RELEASED, "spec.claimRef.uid", next_step=_let_go(obj))
     return may_heal(words, Cause.VOLUME_RELEASED, "status.phase Released")
+
+
+def _let_go(volume: Object) -> str:
+    """The command that takes a stale claimRef's uid off, so that the claim of that name is bound again. The
+    API server refuses it when the volume belongs to somebody else by now."""
+    uid, name = section(volume, "spec", "claimRef").get("uid"), section(volume, "metadata").get("name")
+    patch = [
+        {"op": "test", "path": "/spec/claimRef/uid", "value": uid},
+        {"op": "test", "path": "/status/phase", "value": "Released"},
+        {"op": "remove", "path": "/spec/claimRef/uid"},
+        {"op": "remove", "path": "/spec/claimRef/resourceVersion"},
+    ]
+    return f"If its data is that claim's: kubectl patch pv {name} --type json -p '{json.dumps(patch)}'"
 
 
 # Mounts

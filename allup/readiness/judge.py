@@ -51,7 +51,7 @@ def judge(obj: Mapping[str, Any], neighbours: Neighbours, now: datetime) -> Read
     without a rule of their own are judged by their conditions.
     """
     metadata = section(obj, "metadata")
-    going = deletion(obj, neighbours, now)
+    going = deletion(obj, neighbours, now, wanted=True)
     if going is not None:
         return because(going)
     generation = count(metadata, "generation")

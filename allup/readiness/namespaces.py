@@ -12,7 +12,7 @@ from allup.readiness.verdict import Readiness, because, ready
 
 def namespace(obj: Object, neighbours: Neighbours, now: datetime) -> Readiness:
     """Ready unless Terminating."""
-    trouble = deletion(obj, neighbours, now)
+    trouble = deletion(obj, neighbours, now, wanted=True)
     return because(trouble) if trouble else ready()
 
 

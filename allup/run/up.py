@@ -197,6 +197,7 @@ class Up(InstanceRun):
             planned=[ref for refs in self._objects_of.values() for ref in refs],
             fresh_namespace=state.fresh,
             deadline=self._deadline,
+            beside=self._beside,
             established=lambda component, refs: self._wait(component, refs, self._clock.monotonic() + 60),
         )
 
@@ -252,6 +253,10 @@ class Up(InstanceRun):
     def _skipped(self, skipped: Skipped) -> None:
         self._ledger.moved(skipped.name, Phase.SKIPPED, f"needs {skipped.needed}")
 
+    def _beside(self, name: str) -> Beside:
+        around = self._surroundings
+        return Beside(self._watches.store, name, around.binding_mode, around.look)
+
     def _wait(self, component: Component, refs: Sequence[ObjectRef], deadline: float) -> None:
         self._ledger.moved(component.name, Phase.WAITING)
         Wait(
@@ -260,12 +265,7 @@ class Up(InstanceRun):
             watches=self._watches,
             discovery=self._session.discovery,
             switchboard=self._switchboard,
-            beside=Beside(
-                self._watches.store,
-                component.name,
-                self._surroundings.binding_mode,
-                self._surroundings.look,
-            ),
+            beside=self._beside(component.name),
             clock=self._clock,
             stopped=self._session.stop.is_set,
             on_message=lambda text: self._ledger.moved(component.name, Phase.WAITING, text),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -53,6 +54,40 @@ class NotReady(Exception):
 
 class Stopped(Exception):
     """The run was told to end."""
+
+
+class Patience:
+    """How long each object's cause that may heal is given."""
+
+    HOPELESS = "it cannot become ready by waiting"
+
+    def __init__(self, grace: float) -> None:
+        self._grace = grace
+        self._caused_at: dict[ObjectRef, tuple[str, float]] = {}
+        self.over = f"no better after {grace:.0f} s of grace"
+
+    def left(self, ref: ObjectRef, cause: str, at: float) -> float | None:
+        """Seconds left at *at* for an object that has *cause* now; None while it has none. Another cause
+        begins anew."""
+        if not cause:
+            self._caused_at.pop(ref, None)
+            return None
+        if ref not in self._caused_at or self._caused_at[ref][0] != cause:
+            self._caused_at[ref] = (cause, at)
+        return self._caused_at[ref][1] + self._grace - at
+
+    def of(self, ref: ObjectRef, at: float) -> float | None:
+        """Seconds left for an object as last told."""
+        known = self._caused_at.get(ref)
+        return known[1] + self._grace - at if known else None
+
+    def nearest_end(self) -> float:
+        """When the first grace ends, infinity when nothing has a cause."""
+        return min((at + self._grace for _, at in self._caused_at.values()), default=math.inf)
+
+    def troubled(self) -> Collection[ObjectRef]:
+        """The objects that have a cause."""
+        return self._caused_at.keys()
 
 
 class Switchboard:
@@ -140,13 +175,12 @@ class Wait:
         self._stopped = stopped
         self._on_message = on_message
         self._deadline = deadline
-        self._grace = grace
+        self._patience = Patience(grace)
         self._stable = stable
         self._ready_since: float | None = None
         self._completed: set[ObjectRef] = set()
         self._looked_at = 0.0
         self._pending: dict[ObjectRef, Readiness] = {}
-        self._caused_at: dict[ObjectRef, tuple[str, float]] = {}
         self._said = ""
 
     def run(self) -> None:
@@ -198,7 +232,7 @@ class Wait:
 
     def _next_changes(self, waiting: queue.SimpleQueue[ObjectRef | None]) -> Sequence[ObjectRef]:
         """The objects to judge again: woken by a change, or by the nearest limit."""
-        limits = [self._deadline, *(at + self._grace for _, at in self._caused_at.values())]
+        limits = [self._deadline, self._patience.nearest_end()]
         if self._ready_since is not None:
             limits.append(self._ready_since + self._stable)
         changed: set[ObjectRef] = set()
@@ -279,14 +313,15 @@ class Wait:
             else:
                 self._pending[ref] = readiness
                 self._ready_since = None
-            self._remember_cause(ref, readiness, at)
+            self._patience.left(ref, "" if readiness.ready else readiness.cause, at)
             if readiness.state is State.FAILED or readiness.hopeless:
-                raise self._not_ready(ref, "it cannot become ready by waiting")
+                raise self._not_ready(ref, Patience.HOPELESS)
         if self._stopped():
             raise Stopped
-        for ref, (_, since) in self._caused_at.items():
-            if at - since >= self._grace:
-                raise self._not_ready(ref, f"no better after {self._grace:.0f} s of grace")
+        for ref in self._patience.troubled():
+            left = self._patience.of(ref, at)
+            if left is not None and left <= 0:
+                raise self._not_ready(ref, self._patience.over)
         if self._pending and at >= self._deadline:
             raise self._not_ready(self._worst(), "not ready at the deadline", at_deadline=True)
 
@@ -301,15 +336,9 @@ class Wait:
             self._completed.add(ref)
         return readiness
 
-    def _remember_cause(self, ref: ObjectRef, readiness: Readiness, at: float) -> None:
-        if readiness.ready or not readiness.cause:
-            self._caused_at.pop(ref, None)
-        elif self._caused_at.get(ref, ("", at))[0] != readiness.cause:
-            self._caused_at[ref] = (readiness.cause, at)
-
     def _worst(self) -> ObjectRef:
         """Whatever has a cause before what merely takes its time; then by name."""
-        return min(self._caused_at, key=str) if self._caused_at else next(iter(self._pending))
+        return min(self._patience.troubled(), key=str, default=None) or next(iter(self._pending))
 
     def _not_ready(self, ref: ObjectRef, why: str, *, at_deadline: bool = False) -> NotReady:
         others = [(other, readiness) for other, readiness in self._pending.items() if other != ref]
@@ -317,15 +346,15 @@ class Wait:
 
     def _say(self) -> None:
         if self._ready_since is not None:
-            left = self._ready_since + self._stable - self._clock.monotonic()
-            self._tell(f"ready, watched for {max(0.0, left):.0f} s more")
+            rest = self._ready_since + self._stable - self._clock.monotonic()
+            self._tell(f"ready, watched for {max(0.0, rest):.0f} s more")
             return
         ref = self._worst()
         readiness = self._pending[ref]
         message = f"{ref.kind}/{ref.name}: {readiness.message}"
-        if ref in self._caused_at:
-            _, since = self._caused_at[ref]
-            message += f" (given {max(0.0, since + self._grace - self._clock.monotonic()):.0f} s more)"
+        left = self._patience.of(ref, self._clock.monotonic())
+        if left is not None:
+            message += f" (given {max(0.0, left):.0f} s more)"
         if len(self._pending) > 1:
             message += f", and {len(self._pending) - 1} more"
         self._tell(message)
