@@ -79,7 +79,7 @@ def mount(words: str, seconds: float = 1, **more: Any) -> Json:
     return told("FailedMount", message, seconds, **more)
 
 
-INSISTING = {"count": 4, "firstTimestamp": ago(9)}
+INSISTING: dict[str, Any] = {"count": 4, "firstTimestamp": ago(9)}
 
 PODS: dict[str, tuple[Json, Sequence[Json], Sequence[Json], str, bool, str]] = {
     "image: a back-off alone may heal": (BACK_OFF, (), (), "image-pull", False, "cannot be pulled"),

@@ -3,6 +3,8 @@ meet: objects replaced, statuses that are stale, generations that move on."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from allup.readiness import NoNeighbours, State, judge
@@ -204,7 +206,7 @@ def test_a_service_whose_named_port_no_pod_opens_has_endpoints_and_serves_nothin
     service = thing(
         "v1", "Service", spec={"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": "x"}]}
     )
-    endpoints = {"endpoints": [{"conditions": {"ready": True}}]}
+    endpoints: dict[str, Any] = {"endpoints": [{"conditions": {"ready": True}}]}
     portless = thing("discovery.k8s.io/v1", "EndpointSlice", ports=[], **endpoints)
     serving = thing("discovery.k8s.io/v1", "EndpointSlice", ports=[{"port": 8080}], **endpoints)
     assert judge(service, Beside(wanted=True, slices=[portless]), NOW).state is NOT_YET
