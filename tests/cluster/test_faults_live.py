@@ -22,19 +22,23 @@ from tests.unit.judgement.fault_corpus import words_of
 pytestmark = pytest.mark.cluster
 
 LIVE = {name: scenario for name, scenario in SCENARIOS.items() if scenario.live}
-GRACE, DEADLINE, AT_ONCE, LIMIT = 4.0, 15.0, 5.0, 40.0
+GRACE, DEADLINE, AT_ONCE, LIMIT = 4.0, 30.0, 5.0, 40.0
+# What looks like an ordinary start for half a minute is told at its deadline only.
+TOLD_AT_ITS_DEADLINE = {"readiness-probe-answers-500": 12.0}
 _SEEN = ("pods", "events", "persistentvolumeclaims")
 _SEEN_OF = {"apps": ("deployments", "replicasets", "statefulsets"), "batch": ("jobs",)}
 
 
 @dataclass
 class Run:
-    """What one all-up told, and by the monotonic clock when each fault could be seen and was told."""
+    """What one all-up told, and by the monotonic clock when each fault could be seen and was told; *look* is
+    how long the slowest look at the namespace took, by which the former is uncertain."""
 
     told: Told
     namespace: str
     visible: Mapping[str, float]
     failed: Mapping[str, float]
+    look: float
 
 
 class Watcher:
@@ -46,6 +50,7 @@ class Watcher:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self.visible: dict[str, float] = {}
+        self.slowest = 0.0
 
     def __enter__(self) -> Watcher:
         self._thread.start()
@@ -58,6 +63,7 @@ class Watcher:
     def _watch(self) -> None:
         while not self._stop.wait(0.2):
             began, found = time.monotonic(), self._look()
+            self.slowest = max(self.slowest, time.monotonic() - began)
             for name, scenario in LIVE.items():
                 if name not in self.visible and _shows(scenario, found):
                     self.visible[name] = began
@@ -99,7 +105,7 @@ def run(sandbox: SandboxStatus, tmp_path_factory: pytest.TempPathFactory) -> Ite
         instance.part(
             name,
             *filled(list(scenario.objects), name, instance.namespace),
-            deadline=DEADLINE,
+            deadline=TOLD_AT_ITS_DEADLINE.get(name, DEADLINE),
         )
         for name, scenario in LIVE.items()
     ]
@@ -112,7 +118,7 @@ def run(sandbox: SandboxStatus, tmp_path_factory: pytest.TempPathFactory) -> Ite
     try:
         with Watcher(instance.outside.api, instance.namespace) as watcher:
             told = instance.up(*parts, heard=heard, grace=GRACE, timeout=LIMIT, jobs=len(parts))
-        yield Run(told, instance.namespace, watcher.visible, failed)
+        yield Run(told, instance.namespace, watcher.visible, failed, watcher.slowest)
     finally:
         instance.discard()
 
@@ -131,7 +137,7 @@ def test_a_real_run_names_the_fault(run: Run, name: str) -> None:
 def test_a_hopeless_fault_ends_its_component_within_five_seconds_of_being_visible(
     run: Run, name: str
 ) -> None:
-    assert run.failed[name] - run.visible[name] < AT_ONCE
+    assert run.failed[name] - run.visible[name] < AT_ONCE + run.look
 
 
 def test_all_the_faults_together_end_in_time(run: Run) -> None:
