@@ -13,6 +13,7 @@ import pytest
 
 from allup.sandbox import Sandboxes, SandboxStatus
 from allup.sandbox.paths import cache_home
+from tests.cluster.recording.kubelet import written as fates_of_pods
 from tests.cluster.simulated_kubelet import written as simulated_kubelet_documents
 from tests.counting import SEED_VARIABLE, Tried, seed_from
 
@@ -112,13 +113,31 @@ def simulated_kubelet(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, P
 
 
 @pytest.fixture(scope="session")
-def sandbox(sandbox_environ: dict[str, str], simulated_kubelet: tuple[Path, Path]) -> Iterator[SandboxStatus]:
+def fates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Stages by which pods meet the fates of tests/cluster/recording/kubelet.py."""
+    return fates_of_pods(tmp_path_factory.mktemp("fates"))
+
+
+@pytest.fixture(scope="session")
+def sandbox(
+    sandbox_environ: dict[str, str], simulated_kubelet: tuple[Path, Path], fates: Path
+) -> Iterator[SandboxStatus]:
     """A running sandbox with two nodes and the stages of tests/cluster/stages, deleted at the end.
 
     It belongs to this checkout, so that an ``inv`` process started in ``sandbox_environ`` finds it.
     """
     sandboxes = Sandboxes(CHECKOUT, sandbox_environ)
     try:
-        yield sandboxes.up("tests", extra_stages=[*sorted(STAGES.glob("*.yaml")), simulated_kubelet[0]])
+        stages = [*sorted(STAGES.glob("*.yaml")), simulated_kubelet[0], fates]
+        yield sandboxes.up("tests", extra_stages=stages)
     finally:
         sandboxes.delete("tests")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """After the fault corpus: how many faults were named rightly."""
+    ran = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
+    if any("test_fault_corpus.py" in report.nodeid for report in ran):
+        from tests.unit.judgement.fault_corpus import all_cases, answer, report_in_brief
+
+        terminalreporter.write_line(report_in_brief([answer(case) for case in all_cases()]))

@@ -100,35 +100,42 @@ def refusal(events: Sequence[Object]) -> Trouble | None:
     return creation_refused(words_of(failures[-1])) if failures else None
 
 
-def _by_rule(message: str) -> Trouble | None:
-    """Whoever refused, when the text names them."""
+def refused(message: str) -> Trouble | None:
+    """Who refused an object of ours, from the API server's answer; None when it names nobody."""
+    return _by_rule(message, pods=False)
+
+
+def _by_rule(message: str, *, pods: bool = True) -> Trouble | None:
+    """Whoever refused, when the text names them; *pods* of a controller, or else the object itself."""
+    whom, are = ("pods", "pods are") if pods else ("it", "is")
+    cannot = "pods cannot be created" if pods else "cannot be created"
     if found := _QUOTA.search(message):
         return hopeless(f"quota {found['quota']} exceeded: {shorten(found['rest'])}", Cause.QUOTA)
     if found := _QUOTA_WANTS.search(message):
-        return hopeless(f"quota {found['quota']}: pods {shorten(found['rest'])}", Cause.QUOTA)
+        return hopeless(f"quota {found['quota']}: {whom} {shorten(found['rest'])}", Cause.QUOTA)
     if found := _POD_SECURITY.search(message):
-        return hopeless(f"pods are refused: {shorten(found.group(0), 400)}", Cause.POD_SECURITY)
+        return hopeless(f"{are} refused: {shorten(found.group(0), 400)}", Cause.POD_SECURITY)
     if found := _POLICY.search(message):
-        words = f"ValidatingAdmissionPolicy {found['name']} (binding {found['binding']}) refuses pods"
+        words = f"ValidatingAdmissionPolicy {found['name']} (binding {found['binding']}) refuses {whom}"
         return hopeless(f"{words}: {shorten(found['rest'])}", Cause.POLICY_DENIED)
     if found := _DENIED.search(message):
         rest = f": {shorten(found['rest'])}" if found["rest"] else ""
-        return hopeless(f"admission webhook {found['name']} refuses pods{rest}", Cause.WEBHOOK_DENIED)
+        return hopeless(f"admission webhook {found['name']} refuses {whom}{rest}", Cause.WEBHOOK_DENIED)
     if found := _DOWN.search(message):
-        return _webhook_down(found["name"], found["rest"])
+        return _webhook_down(found["name"], found["rest"], cannot)
     if found := _LIMIT_RANGE.search(message):
-        return hopeless(f"a LimitRange refuses pods: {shorten(found.group(0))}", Cause.LIMIT_RANGE)
+        return hopeless(f"a LimitRange refuses {whom}: {shorten(found.group(0))}", Cause.LIMIT_RANGE)
     account = configuration.missing_account(message)
     if account:
-        words = f"pods cannot be created: ServiceAccount {account} is not there"
+        words = f"{cannot}: ServiceAccount {account} is not there"
         return may_heal(words, Cause.SERVICE_ACCOUNT_MISSING)
     denied = forbidden(message)
     if denied is None:
         return None
-    return replace(denied, hopeless=False, message=f"pods cannot be created: {denied.message}")
+    return replace(denied, hopeless=False, message=f"{cannot}: {denied.message}")
 
 
-def _webhook_down(name: str, rest: str) -> Trouble:
+def _webhook_down(name: str, rest: str, cannot: str) -> Trouble:
     service = _SERVICE_URL.search(rest)
     behind = f" (Service {service['namespace']}/{service['service']})" if service else ""
     step = (
@@ -138,7 +145,7 @@ def _webhook_down(name: str, rest: str) -> Trouble:
         else ""
     )
     said = shorten(rest.rsplit('": ', 1)[-1], 120)
-    words = f"pods cannot be created: webhook {name}{behind} does not answer: {said}"
+    words = f"{cannot}: webhook {name}{behind} does not answer: {said}"
     return may_heal(words, Cause.WEBHOOK_DOWN, next_step=step)
 
 

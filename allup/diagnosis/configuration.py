@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from allup.diagnosis import image
 from allup.diagnosis.causes import Cause
 from allup.diagnosis.container import Container
+from allup.diagnosis.events import with_reason, words_of
 from allup.diagnosis.scene import Neighbours
 from allup.diagnosis.trouble import Trouble, hopeless, may_heal
 from allup.fields import Object, section, shorten, text
@@ -31,6 +33,17 @@ _NO_ACCOUNT = re.compile(
 )
 _KUBELET_FOLDER = re.compile(r"/var/lib/kubelet/pods/[0-9a-f-]+")
 _KINDS = {"configmap": "ConfigMap", "config": "ConfigMap", "secret": "Secret"}
+
+
+def without_sandbox(events: Sequence[Object]) -> Trouble | None:
+    """What the Events say about a pod for which not even the place for its containers can be made: most often
+    the network gives it no address."""
+    failures = with_reason(events, "FailedCreatePodSandBox")
+    if not failures:
+        return None
+    said = words_of(failures[-1]).removeprefix("Failed to create pod sandbox: ")
+    words = f"pod sandbox cannot be created: {f'…{said[-200:]}' if len(said) > 200 else said}"
+    return may_heal(words, Cause.CONTAINER_CREATE, "Event FailedCreatePodSandBox")
 
 
 def waiting(

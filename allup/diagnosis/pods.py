@@ -66,7 +66,7 @@ def trouble(obj: Object, beside: Neighbours, now: datetime) -> Trouble | None:
     if lost:
         return may_heal(f"its {lost}", Cause.NODE_LOST, "Node status.conditions[Ready]")
     if _being_made(obj):
-        mounts = storage.mounting(obj, events, beside, now)
+        mounts = storage.mounting(obj, events, beside, now) or configuration.without_sandbox(events)
         if mounts:
             return mounts
     if found:

@@ -28,6 +28,7 @@ _CLAIM = re.compile(
 )
 _ONE_REASON = re.compile(r"(?P<count>\d+) (?P<words>[^,]*(?:\{[^}]*\}[^,]*)*)")
 _NOT_READY = re.compile(r"untolerated taint\(?s?\)? ?\{node\.kubernetes\.io/(?:not-ready|unreachable)")
+_GONE = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 _KINDS: tuple[tuple[Cause, re.Pattern[str]], ...] = (
     (Cause.INSUFFICIENT_RESOURCES, re.compile(r"Insufficient |Too many pods")),
     (
@@ -62,6 +63,8 @@ def not_scheduled(pod: Object, reason: str, message: str, beside: Neighbours, no
         return may_heal(told + _asked_of_nodes(pod), cause, where)
     if cause is Cause.NO_NODES:
         return may_heal(f"{told}: no node is ready" if _NOT_READY.search(words) else told, cause, where)
+    if cause is Cause.UNTOLERATED_TAINT and _none_ready(beside):
+        return may_heal(f"{told}: no node is ready", Cause.NO_NODES, where)
     if cause is Cause.UNTOLERATED_TAINT:
         return may_heal(told + _taints(pod, beside, words), cause, where)
     return may_heal(told, cause, where)
@@ -167,6 +170,15 @@ def _free(node: Object, name: str, beside: Neighbours) -> Decimal:
         Decimal(0),
     )
     return max(Decimal(0), allocatable - used)
+
+
+def _none_ready(beside: Neighbours) -> bool:
+    """True when every node seen has the taint of one that is not ready. The scheduler of 1.36 does not name
+    taints any more."""
+    nodes = beside.of_kind(NODE)
+    return bool(nodes) and all(
+        any(text(one, "key") in _GONE for one in items(node, "spec", "taints")) for node in nodes
+    )
 
 
 def _taints(pod: Object, beside: Neighbours, words: str) -> str:

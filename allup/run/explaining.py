@@ -10,10 +10,12 @@ from typing import Any
 from allup.cluster.namespaces import namespace_ref
 from allup.cluster.store import Store
 from allup.diagnosis import Cause, Finding, Recorded, diagnose
+from allup.diagnosis.admission import refused
 from allup.diagnosis.custom import conversion_failure
 from allup.diagnosis.diagnose import as_one, by_root, with_logs
 from allup.diagnosis.permission import forbidden
-from allup.errors import AllupError
+from allup.diagnosis.rollout import evicting
+from allup.errors import AllupError, ApiError
 from allup.readiness import Readiness, judge
 from allup.refs import ObjectRef, ShortRef
 from allup.run import evidence
@@ -103,15 +105,23 @@ def of_error(error: AllupError, namespace: str) -> Finding:
         ref = ObjectRef(short.group, short.kind, short.namespace, short.name)
     except AllupError:
         ref = namespace_ref(namespace)
-    said = f"{error.fact} {error.evidence}".strip()
-    known = forbidden(said) or conversion_failure(said)
+    said = " ".join(one for one in (error.fact, *_details(error), error.evidence) if one)
+    known = evicting(said) or conversion_failure(said) or forbidden(said) or refused(said)
     return Finding(
         ref=ref,
         cause=known.cause if known else Cause.REQUEST_FAILED,
         message=said,
-        hopeless=True,
+        hopeless=known.hopeless if known else True,
         next_step=error.next_step or (known.next_step if known else ""),
     )
+
+
+def _details(error: AllupError) -> Sequence[str]:
+    """What a refused eviction says in its details only: which budget forbids it, and by how much."""
+    causes = error.details.get("causes") if isinstance(error, ApiError) else None
+    if not isinstance(causes, list):
+        return ()
+    return [str(one.get("message", "")) for one in causes if one.get("reason") == "DisruptionBudget"]
 
 
 def _plain(ref: ObjectRef, readiness: Readiness) -> Finding:
