@@ -1,8 +1,9 @@
-"""One sandbox for every test that needs a cluster, in whatever tier."""
+"""One sandbox for every test that needs a cluster, in whatever tier; sweeps, the seed of samples, counts."""
 
 from __future__ import annotations
 
 import os
+import random
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from allup.sandbox import Sandboxes, SandboxStatus
 from allup.sandbox.paths import cache_home
 from tests.cluster.simulated_kubelet import written as simulated_kubelet_documents
+from tests.counting import SEED_VARIABLE, Tried, seed_from
 
 # A shell starts what runs in the background with SIGINT ignored, children inherit it, and tests send it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -20,6 +22,58 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Tests that watch for a pod that goes wrong label it ``allup-fault: <one of these stages' values>``.
 STAGES = Path(__file__).parent / "cluster" / "stages"
 CHECKOUT = Path(__file__).parent.parent
+TRIED: pytest.StashKey[Tried] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--seed N`` and ``--counts FILE`` (see tests/counting.py)."""
+    parser.addoption("--seed", help=f"what chooses the samples of sweeps (variable {SEED_VARIABLE})")
+    parser.addoption("--counts", help="also write what was tried to this file, as JSON")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Settles the seed."""
+    try:
+        seed = seed_from(config.getoption("--seed") or os.environ.get(SEED_VARIABLE))
+    except ValueError as error:
+        raise pytest.UsageError(f"the seed is no whole number: {error}") from None
+    config.stash[TRIED] = Tried(seed)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """The seed."""
+    return f"seed: {config.stash[TRIED].seed}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Sweeps are run only when asked for: ``-m sweep``."""
+    if "sweep" in (config.getoption("-m") or ""):
+        return
+    sweeps = [item for item in items if item.get_closest_marker("sweep")]
+    config.hook.pytest_deselected(items=sweeps)
+    items[:] = [item for item in items if item not in sweeps]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """What was tried, and how to try the same again."""
+    tried = config.stash[TRIED]
+    terminalreporter.section("what was tried")
+    for line in (*tried.lines(), f"the same again: --seed {tried.seed}"):
+        terminalreporter.write_line(line)
+    if file := config.getoption("--counts"):
+        Path(file).write_text(tried.as_json())
+
+
+@pytest.fixture(scope="session")
+def tried(request: pytest.FixtureRequest) -> Tried:
+    """Where sweeps and samples count what they try; printed at the end."""
+    return request.config.stash[TRIED]
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest, tried: Tried) -> random.Random:
+    """What chooses this test's sample, by the seed."""
+    return tried.chance(request.node.name)
 
 
 @pytest.fixture(scope="session")
