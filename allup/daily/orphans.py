@@ -71,7 +71,10 @@ def labelled(session: Session, namespace: str, instance: str, pool: Pool) -> Seq
     def look(resource: Resource) -> Sequence[Mapping[str, Any]]:
         try:
             return session.objects.list(resource, namespace, labels.instance_selector(instance))
-        except ApiError:
+        except ApiError as error:
+            away = error.status == 503 and resource.api_version in session.discovery.unavailable
+            if not away and error.status not in (403, 404, 405):
+                raise
             return ()  # not allowed, or an aggregated API that is away
 
     found = pool.map(look, session.discovery.listable())
