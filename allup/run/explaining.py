@@ -76,7 +76,7 @@ def events_of(session: Session, ref: ObjectRef) -> Sequence[Mapping[str, Any]]:
         answer = session.api.get(resource.collection(ref.namespace), query)
     except AllupError:
         return ()
-    events: Sequence[Mapping[str, Any]] = answer.get("items", ())
+    events: Sequence[Mapping[str, Any]] = session.redactor.mask_object(answer.get("items") or ())
     return events
 
 
