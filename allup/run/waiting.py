@@ -26,6 +26,10 @@ _BESIDE: dict[GroupKind, tuple[GroupKind, ...]] = {
 }
 _SLICES = GroupKind("discovery.k8s.io", "EndpointSlice")
 _SERVICE = GroupKind("", "Service")
+_DELETED = "deleted"
+_COMES_BACK = 5.0
+_MAY_VANISH = ("Job", "Pod")
+"""Kinds that are gone when they are done."""
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 
 
@@ -176,6 +180,7 @@ class Wait:
         self._grace = grace
         self._pending: dict[ObjectRef, Readiness] = {}
         self._caused_at: dict[ObjectRef, tuple[str, float]] = {}
+        self._seen: set[ObjectRef] = set()
         self._said = ""
 
     def run(self) -> None:
@@ -198,6 +203,8 @@ class Wait:
             while self._pending:
                 self._say()
                 self._judge(self._next_changes(waiting))
+                if not self._pending:  # what was ready may have been deleted meanwhile
+                    self._judge([ref for ref in self._refs if self._has_vanished(ref)])
         finally:
             self._switchboard.unsubscribe(self._component, waiting)
 
@@ -211,7 +218,7 @@ class Wait:
 
     def _next_changes(self, waiting: queue.SimpleQueue[ObjectRef | None]) -> Sequence[ObjectRef]:
         """The objects to judge again: woken by a change, or by the nearest limit."""
-        limit = min([self._deadline, *(at + self._grace for _, at in self._caused_at.values())])
+        limit = min([self._deadline, *(at + self._grace_of(c) for c, at in self._caused_at.values())])
         changed: set[ObjectRef] = set()
         try:
             # A probe's grace and a pod's age change verdicts without any news: look once a second.
@@ -279,9 +286,9 @@ class Wait:
                 raise self._not_ready(ref, "it cannot become ready by waiting")
         if self._stopped():
             raise Stopped
-        for ref, (_, since) in self._caused_at.items():
-            if at - since >= self._grace:
-                raise self._not_ready(ref, f"no better after {self._grace:.0f} s of grace")
+        for ref, (cause, since) in self._caused_at.items():
+            if at - since >= self._grace_of(cause):
+                raise self._not_ready(ref, f"no better after {self._grace_of(cause):.0f} s of grace")
         if self._pending and at >= self._deadline:
             worst = self._worst()
             others = [(ref, readiness) for ref, readiness in self._pending.items() if ref != worst]
@@ -290,8 +297,18 @@ class Wait:
     def _verdict(self, ref: ObjectRef, now: Any) -> Readiness:
         obj = self._watches.store.get(ref)
         if obj is None:
+            if ref in self._seen:
+                return Readiness(State.NOT_YET, "somebody deleted it while we waited for it", _DELETED)
             return Readiness(State.NOT_YET, "is not there")
+        self._seen.add(ref)
         return judge(obj, self._beside, now)
+
+    def _has_vanished(self, ref: ObjectRef) -> bool:
+        return ref.kind not in _MAY_VANISH and self._watches.store.get(ref) is None
+
+    def _grace_of(self, cause: str) -> float:
+        """Who replaces an object makes it again soon; nobody else will."""
+        return min(self._grace, _COMES_BACK) if cause == _DELETED else self._grace
 
     def _remember_cause(self, ref: ObjectRef, readiness: Readiness, at: float) -> None:
         if readiness.ready or not readiness.cause:
@@ -311,8 +328,9 @@ class Wait:
         readiness = self._pending[ref]
         message = f"{ref.kind}/{ref.name}: {readiness.message}"
         if ref in self._caused_at:
-            _, since = self._caused_at[ref]
-            message += f" (given {max(0.0, since + self._grace - self._clock.monotonic()):.0f} s more)"
+            cause, since = self._caused_at[ref]
+            left = since + self._grace_of(cause) - self._clock.monotonic()
+            message += f" (given {max(0.0, left):.0f} s more)"
         if len(self._pending) > 1:
             message += f", and {len(self._pending) - 1} more"
         if message != self._said:
