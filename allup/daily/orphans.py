@@ -8,7 +8,7 @@ from typing import Any
 
 from allup.cluster.discovery import Resource
 from allup.cluster.store import component_of
-from allup.errors import ApiError
+from allup.errors import AllupError, ApiError
 from allup.model import labels
 from allup.refs import GroupKind, ObjectRef
 from allup.run.session import Session
@@ -68,14 +68,22 @@ def judge(
 def labelled(session: Session, namespace: str, instance: str, pool: Pool) -> Sequence[Mapping[str, Any]]:
     """Everything that carries the instance's labels, of every kind the server can list and we may read."""
 
+    failed: list[AllupError] = []
+
     def look(resource: Resource) -> Sequence[Mapping[str, Any]]:
+        if failed:  # the answer is an error already: sixty kinds need not each run out of patience
+            return ()
         try:
             return session.objects.list(resource, namespace, labels.instance_selector(instance))
         except ApiError as error:
             away = error.status == 503 and resource.api_version in session.discovery.unavailable
             if not away and error.status not in (403, 404, 405):
+                failed.append(error)
                 raise
             return ()  # not allowed, or an aggregated API that is away
+        except AllupError as error:
+            failed.append(error)
+            raise
 
     found = pool.map(look, session.discovery.listable())
     by_uid = {obj["metadata"].get("uid"): obj for some in found for obj in some}
