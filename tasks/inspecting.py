@@ -240,9 +240,18 @@ def orphans(call: Call) -> None:
     sight = look(prepared)
     pool = Pool(prepared.options(60).jobs)
     try:
-        everything = judging.labelled(session, platform.namespace, platform.instance, pool)
+        refused: list[str] = []
+        everything = judging.labelled(
+            session,
+            platform.namespace,
+            platform.instance,
+            pool,
+            on_refused=lambda resource: refused.append(resource.plural),
+        )
     finally:
         pool.close()
+    if refused:
+        sys.stderr.write(f"warning: left out, since we may not list them: {', '.join(sorted(refused))}\n")
     kinds = kinds_of(prepared) | (sight.inventory.group_kinds if sight.inventory else frozenset())
     known = {one.name for one in platform.components} | set(sight.inventory.graph if sight.inventory else ())
     found = judging.judge(everything, instance=platform.instance, components=known, kinds=kinds)

@@ -20,6 +20,7 @@ from allup.run.options import RunOptions
 from allup.run.secretsource import Given
 from allup.settings import ResolvedSettings, SettingsFile, check_known, resolve
 from tasks import where, withheld
+from tasks.edge import masked_by
 from tasks.verb import Call
 
 if TYPE_CHECKING:
@@ -156,6 +157,7 @@ def prepare(call: Call) -> Prepared:
     redactor = Redactor()
     for value in withheld.values().values():
         redactor.add(value)
+    masked_by(redactor.mask)
     return Prepared(call, redactor)
 
 

@@ -76,13 +76,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """What was tried, and how to try the same again."""
+    """What was tried, how to try the same again, and how many faults of the corpus were named rightly."""
     tried = config.stash[TRIED]
     terminalreporter.section("what was tried")
     for line in (*tried.lines(), f"the same again: --seed {tried.seed}"):
         terminalreporter.write_line(line)
     if file := config.getoption("--counts"):
         Path(file).write_text(tried.as_json())
+    ran = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
+    if any("test_fault_corpus.py" in report.nodeid for report in ran):
+        from tests.unit.judgement.fault_corpus import all_cases, answer, report_in_brief
+
+        terminalreporter.write_line(report_in_brief([answer(case) for case in all_cases()]))
 
 
 @pytest.fixture(scope="session")
@@ -132,12 +137,3 @@ def sandbox(
         yield sandboxes.up("tests", extra_stages=stages)
     finally:
         sandboxes.delete("tests")
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """After the fault corpus: how many faults were named rightly."""
-    ran = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
-    if any("test_fault_corpus.py" in report.nodeid for report in ran):
-        from tests.unit.judgement.fault_corpus import all_cases, answer, report_in_brief
-
-        terminalreporter.write_line(report_in_brief([answer(case) for case in all_cases()]))

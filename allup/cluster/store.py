@@ -121,14 +121,20 @@ class Store:
         for listener in listeners:
             listener(ref, None, component_of(known))
 
-    def replace(self, group: str, kind: str, namespace: str, objects: Iterable[Object]) -> None:
-        """A fresh list of one kind (in one namespace; ``""`` is all): what is not in it is gone."""
+    def replace(
+        self, group: str, kind: str, namespace: str, objects: Iterable[Object], version: str = ""
+    ) -> None:
+        """A list of one kind (in one namespace; ``""`` is all) as of *version*: what is not in it is gone,
+        unless it was seen in a newer state, such as the answer to a write of our own."""
         present = set()
         for obj in objects:
             present.add(ObjectRef.of(obj))
             self.put(obj)
-        for ref, _ in self.of_kind(kind):
-            if ref.group == group and namespace in ("", ref.namespace) and ref not in present:
+        as_of = int(version) if version.isdigit() else 0
+        for ref, known in self.of_kind(kind):
+            if ref.group != group or namespace not in ("", ref.namespace) or ref in present:
+                continue
+            if not as_of or _version(known) <= as_of:
                 self.remove(ref)
 
     # What readiness asks for (allup.readiness.Neighbours)

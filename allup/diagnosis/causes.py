@@ -15,6 +15,7 @@ class Cause(StrEnum):
 
     NOT_READY = "not-ready"
     REQUEST_FAILED = "request-failed"
+    DELETED = "deleted"
     # image
     IMAGE_INVALID_NAME = "image-invalid-name"
     IMAGE_NOT_FOUND = "image-not-found"

@@ -11,6 +11,7 @@ _DESCRIBE = "inv {c}.describe --component {component}"
 _LAST_WORDS = "inv {c}.logs {component} --previous"
 _NEXT_STEPS: dict[Cause, str] = {
     Cause.NOT_READY: _DESCRIBE,
+    Cause.DELETED: "See who deleted it (an operator, a person), then run the same command again",
     Cause.REQUEST_FAILED: _DESCRIBE,
     Cause.IMAGE_INVALID_NAME: "Correct the image name; inv {c}.render shows where it comes from",
     Cause.IMAGE_NOT_FOUND: "Check the image name, or build and load it",

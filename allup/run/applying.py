@@ -233,7 +233,7 @@ class Applier:
                 if readiness.hopeless:
                     raise NotReady(ref, readiness, patience.HOPELESS)
                 if left is not None and left <= 0:
-                    raise NotReady(ref, readiness, patience.over)
+                    raise NotReady(ref, readiness, patience.over(ref))
                 if at > self._deadline:
                     raise NotReady(ref, readiness, "still being deleted at the deadline")
                 self._switchboard.next_news(waiting, self._session.stop)

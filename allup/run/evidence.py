@@ -44,7 +44,7 @@ def warnings_in(session: Session, namespace: str) -> Sequence[Mapping[str, Any]]
         answer = session.api.get(resource.collection(namespace), [("fieldSelector", WARNINGS)])
     except AllupError:
         return None
-    found: Sequence[Mapping[str, Any]] = answer.get("items", ())
+    found: Sequence[Mapping[str, Any]] = session.redactor.mask_object(answer.get("items") or ())
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from allup.cluster.discovery import Resource
 from allup.cluster.store import component_of
-from allup.errors import ApiError
+from allup.errors import AllupError, ApiError
 from allup.model import labels
 from allup.refs import GroupKind, ObjectRef
 from allup.run.session import Session
@@ -72,15 +72,29 @@ def labelled(
     pool: Pool,
     *,
     only: Callable[[Resource], bool] = lambda _: True,
+    on_refused: Callable[[Resource], None] = lambda _: None,
 ) -> Sequence[Mapping[str, Any]]:
     """Everything that carries the instance's labels, of every kind the server can list and we may read, of
-    *only* some kinds when asked for."""
+    *only* some kinds when asked for; *on_refused* hears of those that we may not list."""
+
+    failed: list[AllupError] = []
 
     def look(resource: Resource) -> Sequence[Mapping[str, Any]]:
+        if failed:  # the answer is an error already: sixty kinds need not each run out of patience
+            return ()
         try:
             return session.objects.list(resource, namespace, labels.instance_selector(instance))
-        except ApiError:
+        except ApiError as error:
+            away = error.status == 503 and resource.api_version in session.discovery.unavailable
+            if not away and error.status not in (403, 404, 405):
+                failed.append(error)
+                raise
+            if error.status == 403:
+                on_refused(resource)
             return ()  # not allowed, or an aggregated API that is away
+        except AllupError as error:
+            failed.append(error)
+            raise
 
     found = pool.map(look, [resource for resource in session.discovery.listable() if only(resource)])
     by_uid = {obj["metadata"].get("uid"): obj for some in found for obj in some}

@@ -12,6 +12,7 @@ from typing import Any
 from allup.cluster.discovery import Discovery
 from allup.cluster.store import component_of, service_of, subject_of
 from allup.cluster.watch import Watches
+from allup.diagnosis import Cause
 from allup.errors import AllupError
 from allup.readiness import Readiness, State, judge
 from allup.refs import GroupKind, ObjectRef
@@ -29,6 +30,9 @@ _BESIDE: dict[GroupKind, tuple[GroupKind, ...]] = {
 _SLICES = GroupKind("discovery.k8s.io", "EndpointSlice")
 _SERVICE = GroupKind("", "Service")
 _EVENT = GroupKind("", "Event")
+_COMES_BACK = 5.0
+_MAY_VANISH = ("Job", "Pod")
+"""Kinds that are gone when they are done."""
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 
 
@@ -64,7 +68,14 @@ class Patience:
     def __init__(self, grace: float) -> None:
         self._grace = grace
         self._caused_at: dict[ObjectRef, tuple[str, float]] = {}
-        self.over = f"no better after {grace:.0f} s of grace"
+
+    def over(self, ref: ObjectRef) -> str:
+        """Why the wait for an object ends when its grace has."""
+        return f"no better after {self._grace_of(self._caused_at[ref][0]):.0f} s of grace"
+
+    def _grace_of(self, cause: str) -> float:
+        """Who replaces an object makes it again soon; nobody else will."""
+        return min(self._grace, _COMES_BACK) if cause == Cause.DELETED else self._grace
 
     def left(self, ref: ObjectRef, cause: str, at: float) -> float | None:
         """Seconds left at *at* for an object that has *cause* now; None while it has none. Another cause
@@ -74,16 +85,17 @@ class Patience:
             return None
         if ref not in self._caused_at or self._caused_at[ref][0] != cause:
             self._caused_at[ref] = (cause, at)
-        return self._caused_at[ref][1] + self._grace - at
+        return self._caused_at[ref][1] + self._grace_of(cause) - at
 
     def of(self, ref: ObjectRef, at: float) -> float | None:
         """Seconds left for an object as last told."""
         known = self._caused_at.get(ref)
-        return known[1] + self._grace - at if known else None
+        return known[1] + self._grace_of(known[0]) - at if known else None
 
     def nearest_end(self) -> float:
         """When the first grace ends, infinity when nothing has a cause."""
-        return min((at + self._grace for _, at in self._caused_at.values()), default=math.inf)
+        ends = (at + self._grace_of(cause) for cause, at in self._caused_at.values())
+        return min(ends, default=math.inf)
 
     def troubled(self) -> Collection[ObjectRef]:
         """The objects that have a cause."""
@@ -181,6 +193,7 @@ class Wait:
         self._completed: set[ObjectRef] = set()
         self._looked_at = 0.0
         self._pending: dict[ObjectRef, Readiness] = {}
+        self._seen: set[ObjectRef] = set()
         self._said = ""
 
     def run(self) -> None:
@@ -205,6 +218,8 @@ class Wait:
             while self._pending or self._unstable():
                 self._say()
                 self._judge(self._next_changes(waiting))
+                if not self._pending:  # what was ready may have been deleted meanwhile
+                    self._judge([ref for ref in self._refs if self._has_vanished(ref)])
         finally:
             self._switchboard.unsubscribe(self._component, waiting)
 
@@ -321,20 +336,26 @@ class Wait:
         for ref in self._patience.troubled():
             left = self._patience.of(ref, at)
             if left is not None and left <= 0:
-                raise self._not_ready(ref, self._patience.over)
+                raise self._not_ready(ref, self._patience.over(ref))
         if self._pending and at >= self._deadline:
             raise self._not_ready(self._worst(), "not ready at the deadline", at_deadline=True)
 
     def _verdict(self, ref: ObjectRef, now: Any) -> Readiness:
         obj = self._watches.store.get(ref)
         if obj is None:
-            # A Job with ttlSecondsAfterFinished is gone once it has done its work.
-            done = ref in self._completed
-            return Readiness(State.READY, "completed") if done else Readiness(State.NOT_YET, "is not there")
+            if ref in self._completed:  # with ttlSecondsAfterFinished a Job is gone once its work is done
+                return Readiness(State.READY, "completed")
+            if ref in self._seen:
+                return Readiness(State.NOT_YET, "somebody deleted it while we waited for it", Cause.DELETED)
+            return Readiness(State.NOT_YET, "is not there")
+        self._seen.add(ref)
         readiness = judge(obj, self._beside, now)
         if ref.kind == "Job" and readiness.ready:
             self._completed.add(ref)
         return readiness
+
+    def _has_vanished(self, ref: ObjectRef) -> bool:
+        return ref.kind not in _MAY_VANISH and self._watches.store.get(ref) is None
 
     def _worst(self) -> ObjectRef:
         """Whatever has a cause before what merely takes its time; then by name."""
