@@ -18,6 +18,7 @@ from allup.compose.source import Fields, Items, Text, boolean, known_keys, refus
 from allup.compose.storage import Mount, Mounting
 from allup.compose.workloads import Kind, Restart
 from allup.errors import InputError, did_you_mean
+from allup.graph import Graph
 from allup.yamlfiles import read_text
 
 _KOMPOSE = (
@@ -86,6 +87,7 @@ class _Service:
     restart: Restart = field(default_factory=lambda: Restart("no", 0, False))
     kind: Kind = Kind.DEPLOYMENT
     env: list[dict[str, object]] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
 
 
 def convert(project: Project, options: Options, *, name: str = "") -> Making:
@@ -118,6 +120,8 @@ class _Conversion:
         for name, node in making.project.services.items():
             self._begin(name, node)
         for one in self._services.values():
+            one.texts = list(storage.contents(making, one.taking, one.mounts))
+        for one in self._services.values():
             self._find_aliases(one)
         for one in self._services.values():
             one.mounts += self._borrowed(one)
@@ -136,7 +140,7 @@ class _Conversion:
                 del making.parts[optional]
         self._networks()
         self._left_at_the_top()
-        self._refuse_circles()
+        self._in_order()
         return making
 
     # First look
@@ -287,7 +291,8 @@ class _Conversion:
         for other in self._services.values():
             if other.name == but:
                 continue
-            if any(mentions(v.value, host) for v in other.variables):
+            said = (*(v.value for v in other.variables), *other.texts)
+            if any(mentions(text, host) for text in said):
                 return True
             for key in ("command", "entrypoint", "healthcheck"):
                 node = other.taking.node.get(key)
@@ -307,7 +312,7 @@ class _Conversion:
             one.known,
             one.labels,
             one.kind is Kind.STATEFUL_SET,
-            _context(one.taking),
+            self._contexts(),
             self._shared(),
         )
         for mount in one.mounts:
@@ -398,6 +403,10 @@ class _Conversion:
             if other in self._services:
                 one.part.comes_after(making.names.components[other])
 
+    def _contexts(self) -> frozenset[Path]:
+        found = (_context(one.taking) for one in self._services.values())
+        return frozenset(path for path in found if path is not None)
+
     def _shared(self) -> frozenset[str]:
         users: dict[str, set[str]] = {}
         for one in self._services.values():
@@ -436,12 +445,18 @@ class _Conversion:
         asked = making.options.replicas
         if one.kind in (Kind.JOB, Kind.CRON_JOB, Kind.DAEMON_SET):
             return None
-        if one.kind is Kind.STATEFUL_SET or exclusive:
+        database = one.known is not None and one.known.database
+        if one.kind is Kind.STATEFUL_SET or exclusive or database:
             if wanted > 1 or (asked or 1) > 1:
+                why = (
+                    "each pod of a database has its own data"
+                    if database
+                    else "one pod at a time has its disk"
+                )
                 making.findings.changed(
                     one.name,
                     "deploy.replicas",
-                    "it stays at one pod, since it has a disk that one pod at a time may write",
+                    f"it stays at one pod: {why}",
                     "",
                     one.taking.node.place,
                 )
@@ -508,7 +523,7 @@ class _Conversion:
             Kind.DAEMON_SET: "on every node",
             Kind.STATEFUL_SET: "with a disk of its own",
         }.get(one.kind, "")
-        image = one.image or "an image of ours"
+        image = one.image or "an image that is built"
         return f"{image}, {what}" if what else image
 
     def _tell_the_rest(self, one: _Service) -> None:
@@ -599,11 +614,12 @@ class _Conversion:
                 found |= {text(source, "source")} if source is not None else set()
         return found
 
-    def _refuse_circles(self) -> None:
-        from allup.graph import Graph
-
+    def _in_order(self) -> None:
+        """What is needed stands before what needs it. Raises InputError for a circle."""
+        parts = self._making.parts
         try:
-            Graph({part.name: part.after for part in self._making.parts.values()})
+            order = Graph({part.name: part.after for part in parts.values()}).order()
+            self._making.parts = {name: parts[name] for name in order}
         except InputError as error:
             place = next(iter(self._services.values())).taking.node.place
             raise InputError(

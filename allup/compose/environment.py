@@ -182,7 +182,7 @@ def _put_aside(making: Making, service: str, one: Variable) -> dict[str, str]:
             one.place,
         )
     elif reference:
-        if reference not in key.fallbacks:
+        if not key.fallbacks:  # another service may have brought it already
             key.fallbacks.append(reference)
         key.help = f"Set {env}, or keep it where it was: {reference}"
         making.findings.changed(

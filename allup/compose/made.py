@@ -26,6 +26,10 @@ class Reference(str):
     __slots__ = ()
 
 
+class Mode(int):
+    """A file's mode: written in octal."""
+
+
 @dataclass(frozen=True)
 class Options:
     """*folder* is where the platform will be: what it refers to is written relative to it."""

@@ -71,7 +71,8 @@ def pod_spec(
     for key, field in (("stdin_open", "stdin"), ("tty", "tty")):
         if taking.boolean(key):
             container[field] = True
-    if security := _security(making, service, taking):
+    security = _security(making, service, taking)
+    if security:
         container["securityContext"] = security
     if lifecycle := _lifecycle(making, service, taking):
         container["lifecycle"] = lifecycle
@@ -79,6 +80,11 @@ def pod_spec(
     if storage.mounts:
         container["volumeMounts"] = storage.mounts
     spec = _surroundings(making, part, service, taking, labels)
+    owner = security.get("runAsGroup", security.get("runAsUser"))
+    if owner and any("persistentVolumeClaim" in volume for volume in storage.volumes) | bool(
+        storage.templates
+    ):
+        spec.setdefault("securityContext", {}).setdefault("fsGroup", owner)  # or the disk is root's
     if first := _init_container(labels, storage):
         spec["initContainers"] = [first]
     spec["containers"] = [container]

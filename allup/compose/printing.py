@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from allup.compose.made import CREDENTIALS, MadeKey, Making, Part, Reference
+from allup.compose.made import CREDENTIALS, MadeKey, Making, Mode, Part, Reference
 from allup.yamlfiles import resolve_plain
 
 _WIDTH = 110
@@ -69,7 +69,11 @@ def _dumper() -> Any:
     def reference(dumper: Any, value: Reference) -> Any:
         return dumper.represent_scalar("tag:yaml.org,2002:str", f"${{{value}}}")
 
+    def mode(dumper: Any, value: Mode) -> Any:
+        return dumper.represent_scalar("tag:yaml.org,2002:int", f"0{value:03o}")
+
     Dumper.add_representer(str, text)
+    Dumper.add_representer(Mode, mode)
     Dumper.add_representer(Reference, reference)
     return Dumper
 

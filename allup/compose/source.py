@@ -12,7 +12,7 @@ from allup.yamlfiles import in_words, loader_class, read_text, resolve_plain
 
 Node: TypeAlias = "Text | Items | Fields"
 _NULLS = ("", "~", "null", "Null", "NULL")
-_STR, _PLAIN, _CORE = "tag:yaml.org,2002:str", "plain", "tag:yaml.org,2002:"
+_PLAIN, _CORE = "plain", "tag:yaml.org,2002:"
 RESET, OVERRIDE = "!reset", "!override"
 
 
@@ -141,7 +141,7 @@ class _Conversion:
         if not own and node.tag not in (_PLAIN, *(_CORE + t for t in _KNOWN)):
             refuse(place, f"the tag {node.tag.replace(_CORE, '!!')} means nothing to Compose")
         if node.id == "scalar":
-            return Text(node.value, place, node.tag not in (_STR,) and node.style is None, own)
+            return Text(node.value, place, node.tag == _PLAIN or bool(own), own)
         if id(node) in self.open:
             refuse(place, "an alias stands inside the very value it refers to")
         self.open.add(id(node))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,11 +12,12 @@ from allup.compose.amounts import bytes_, quantity
 from allup.compose.environment import relative, variable_name
 from allup.compose.findings import Taking
 from allup.compose.images import Known, keeps
-from allup.compose.made import CREDENTIALS, SHARED, MadeKey, Making, Object, Part
+from allup.compose.made import CREDENTIALS, SHARED, MadeKey, Making, Mode, Object, Part
 from allup.compose.naming import dns_label, followed, mentions, unique
-from allup.compose.source import Fields, Place, Text, text
+from allup.compose.source import Fields, Items, Place, Text, text
 
 _RWX = "ReadWriteMany"
+_WHOLE = ("/", "/etc", "/usr", "/lib", "/lib/modules", "/boot", "/var", "/var/log", "/home", "/root")
 _MACHINE = ("/proc", "/sys", "/dev", "/run", "/var/run", "/var/lib/docker", "/etc/localtime", "/etc/timezone")
 
 
@@ -100,7 +101,7 @@ class Mounting:
     known: Known | None
     labels: Mapping[str, str]
     stateful: bool
-    build_context: Path | None
+    build_contexts: frozenset[Path]
     shared: frozenset[str]
     storage: Storage = field(default_factory=Storage)
 
@@ -252,7 +253,7 @@ class Mounting:
 
     def _claim(self, name: str, mode: str, *, template: bool = False) -> Object:
         size = self.labels.get("kompose.volume.size") or self.making.setting(
-            "volume_size", "Quantity", "1Gi", "disk of every claim whose size is not written in its manifest"
+            "volume_size", "Quantity", "1Gi", "disk of every claim that names no size"
         )
         storage_class = self.labels.get("kompose.volume.storage-class-name") or self.making.setting(
             "storage_class", "str | None", None, "class of the claims (default: the cluster's)"
@@ -279,11 +280,11 @@ class Mounting:
         """A file or folder of the machine that ran Compose."""
         path = _resolved(mount)
         how = self.how
-        if str(path).endswith(".sock") or any(path == Path(m) or Path(m) in path.parents for m in _MACHINE):
+        if how != "hostPath" and _of_the_machine(path):
             self.left_out(
                 mount,
-                f"{mount.source} belongs to the machine that ran Compose, not to a node",
-                "Set TZ for a time zone; reach the API through a ServiceAccount and never a socket",
+                f"{mount.source} belongs to the machine that ran Compose",
+                "The label kompose.volume.type: hostPath mounts the node's; TZ sets a time zone",
             )
             return
         seen = carried.look(path)
@@ -324,8 +325,7 @@ class Mounting:
         )
 
     def _is_source(self, path: Path) -> bool:
-        context = self.build_context
-        return context is not None and (path == context or context in path.parents)
+        return any(path == context or context in path.parents for context in self.build_contexts)
 
     def _host_path(self, path: Path, seen: carried.Seen, mount: Mount) -> None:
         kind = "File" if seen.kind == "file" else "DirectoryOrCreate"
@@ -427,7 +427,7 @@ class Mounting:
         if any("/" in path for path in files):
             source["items"] = [{"key": _key(path), "path": path} for path in files]
         if mode:
-            source["defaultMode"] = mode
+            source["defaultMode"] = Mode(mode)
         volume = self.storage.volume(name, {"configMap": source})
         self.storage.mount(volume, target, read_only=True, inside=_key(file) if file else "", file=bool(file))
 
@@ -483,7 +483,7 @@ class Mounting:
         self.part.comes_after(CREDENTIALS)
         source: Object = {"secretName": name}
         if mode:
-            source["defaultMode"] = mode
+            source["defaultMode"] = Mode(mode)
         volume = self.storage.volume(name, {"secret": source})
         self.storage.mount(volume, target, inside=key, file=True)
 
@@ -509,6 +509,12 @@ def _resolved(mount: Mount) -> Path:
     return source if source.is_absolute() else (mount.place.source.folder / source).resolve()
 
 
+def _of_the_machine(path: Path) -> bool:
+    """Whether a path is the operating system's, or a socket."""
+    inside = any(path == Path(one) or Path(one) in path.parents for one in _MACHINE)
+    return inside or str(path) in _WHOLE or path.suffix == ".sock"
+
+
 def _external(declared: Taking) -> bool:
     node = declared.take("external")
     if isinstance(node, Fields):  # the older form, {name: …}
@@ -517,6 +523,22 @@ def _external(declared: Taking) -> bool:
 
 
 # configs and secrets of the top level
+
+
+def contents(making: Making, taking: Taking, mounts: list[Mount]) -> Iterator[str]:
+    """The texts that a service gets from files and configs, to look for names in."""
+    for mount in mounts:
+        if mount.kind == "bind" and not _of_the_machine(_resolved(mount)):
+            yield from carried.look(_resolved(mount)).files.values()
+    node = taking.node.get("configs")
+    for item in node.items if isinstance(node, Items) else ():
+        source = item.get("source") if isinstance(item, Fields) else None
+        entry = making.project.sections["configs"].get(text(source, "source")) if source is not None else None
+        content, file = (entry.get("content"), entry.get("file")) if entry is not None else (None, None)
+        if isinstance(content, Text):
+            yield content.text
+        elif isinstance(file, Text):
+            yield from carried.look(file.place.source.folder / file.text).files.values()
 
 
 def add_configs(mounting: Mounting, taking: Taking) -> None:

@@ -133,6 +133,11 @@ def workload(
     template: Object = {"metadata": {"labels": {"app": name}}, "spec": pod}
     selector = {"matchLabels": {"app": name}}
     scaler = _scaler(name, labels) if kind is Kind.DEPLOYMENT else None
+    if scaler and storage.exclusive:
+        making.findings.left_out(
+            service, "labels", "kompose.hpa: one pod at a time has its disk", "Share it (ReadWriteMany) first"
+        )
+        scaler = None
     spec: Object
     match kind:
         case Kind.DEPLOYMENT:
