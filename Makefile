@@ -18,7 +18,7 @@ down: $(INSTALLED) ## RStudio down; its data, and the sandbox, stay
 
 test: $(INSTALLED) ## every tier this machine can run
 	@$(INV) cluster.build
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: $(INSTALLED) ## format, lint, types, layers
 	@.venv/bin/ruff format --check .

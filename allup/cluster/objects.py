@@ -138,6 +138,22 @@ class Objects:
             return None
         return merged
 
+    def give_back(self, obj: Mapping[str, Any]) -> None:
+        """Takes every field of ours off *obj* and leaves the rest; nothing happens when it is gone.
+
+        An apply of nothing gives up what its manager owned (KEP-555). The uid keeps it from making the object
+        anew, or from touching another of the same name.
+        """
+        metadata = {
+            key: obj["metadata"][key] for key in ("name", "namespace", "uid") if key in obj["metadata"]
+        }
+        nothing = {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": metadata}
+        try:
+            self.apply(nothing)
+        except ApiError as error:
+            if error.status not in (404, 409):
+                raise
+
     def delete(self, ref: ObjectRef, *, uid: str = "", foreground: bool = False) -> bool:
         """Starts the deletion; True when there was something to delete.
 

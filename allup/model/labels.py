@@ -23,6 +23,7 @@ APPLYSET_NAMESPACES = "applyset.kubernetes.io/additional-namespaces"
 
 CHECKSUM = "allup/config-checksum"
 KEEP = "allup/keep"
+BORROWED = "allup/borrowed"
 EVALUATION = "allup/evaluation"
 RENDERED = "allup/rendered"
 INITIALISED_BY = "allup/initialised-by"

@@ -134,6 +134,8 @@ class Component:
 
     ``after`` names what must be *up* before this one starts, not whom it calls later.
     ``keep`` are objects that all-down leaves (claims, volumes and generated Secrets always stay).
+    ``borrows`` are objects that exist without us (``ServiceAccount/default``): they get our fields, and give
+    them back on down instead of being deleted.
     ``replace`` are objects that may be deleted and made again when an immutable field has to change.
     ``initialised_by`` maps a claim to the Secret whose values its data was made with: a claim whose data was
     made with others is refused. ``requires`` are objects of the cluster without which nothing is begun.
@@ -155,6 +157,7 @@ class Component:
     down_aliases: Sequence[str] = ()
     deadline: float = 600.0
     keep: Sequence[str] = ()
+    borrows: Sequence[str] = ()
     replace: Sequence[str] = ()
     pins: Sequence[Pin] = ()
     children: Sequence[Children] = ()

@@ -14,8 +14,9 @@ from allup.report.text import count, duration, one_line, some
 from allup.run.progress import Action, CheckOutcome, Finding, Phase
 
 _ALWAYS_SAID = (Action.CREATED, Action.CHANGED)
-_SAID = (*_ALWAYS_SAID, Action.UNCHANGED, Action.REPLACED, Action.PRUNED, Action.DELETED, Action.KEPT)
-_CHANGES = (Action.CREATED, Action.CHANGED, Action.REPLACED, Action.PRUNED, Action.DELETED)
+_REMOVED = (Action.PRUNED, Action.DELETED, Action.GIVEN_BACK)
+_SAID = (*_ALWAYS_SAID, Action.UNCHANGED, Action.REPLACED, *_REMOVED, Action.KEPT)
+_CHANGES = (*_ALWAYS_SAID, Action.REPLACED, *_REMOVED)
 
 
 @dataclass(frozen=True)
@@ -144,9 +145,11 @@ def _rolled_out(view: RunView) -> str:
 
 def _down(view: RunView) -> str:
     deleted = view.objects(Action.DELETED) + view.objects(Action.PRUNED)
-    if not deleted:
+    returned = view.objects(Action.GIVEN_BACK)
+    if not deleted and not returned:
         return f"{view.title}: nothing to take down."
-    return f"{view.title} is down: {count(deleted, 'object')} deleted in {_time(view)}."
+    also = f" and {returned} given back" if returned else ""
+    return f"{view.title} is down: {count(deleted, 'object')} deleted{also} in {_time(view)}."
 
 
 def _not_done(view: RunView) -> str:

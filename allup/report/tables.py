@@ -9,7 +9,10 @@ from allup.report.text import one_line, plain
 _GOOD, _BAD, _BUSY, _QUIET = "32", "31", "33", "2"
 _COLOURS = {
     **dict.fromkeys(("ready", "passed", "created", "gone", "create"), _GOOD),
-    **dict.fromkeys(("failed", "stuck", "missing", "delete", "deleted", "prune", "pruned"), _BAD),
+    **dict.fromkeys(
+        ("failed", "stuck", "missing", "delete", "deleted", "prune", "pruned", "given back", "give back"),
+        _BAD,
+    ),
     **dict.fromkeys(("not yet", "waiting", "applying", "checking", "deleting", "changed", "change"), _BUSY),
     **dict.fromkeys(("replace", "replaced"), _BUSY),
     **dict.fromkeys(("unchanged", "skipped", "disabled", "kept", "pending"), _QUIET),

@@ -3,6 +3,7 @@ immutable fields explained."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from allup.ordering import rank
 from allup.refs import GroupKind, ObjectRef, ShortRef
 from allup.run import conflicts
 from allup.run.assembly import Assembler
+from allup.run.keeping import is_borrowed
 from allup.run.ledger import Ledger
 from allup.run.options import RunOptions
 from allup.run.progress import Action, Phase
@@ -34,10 +36,13 @@ _CRD = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
 _JOB = GroupKind("batch", "Job")
 _WORTH_A_LIST = 8
 """From so many objects of a kind on, one list of their names is less work than a look at each."""
+_NEWS = 2.0
+"""Seconds for which such a list counts: somebody may make an object of that name any time."""
 
 
 class Applier:
     """Applies components. *fresh_namespace*: this run made the namespace, so nothing foreign can be in it.
+    *planned* are the objects of all components.
 
     *established* waits for CustomResourceDefinitions, before objects of their kinds are written.
     """
@@ -52,6 +57,7 @@ class Applier:
         ledger: Ledger,
         options: RunOptions,
         *,
+        planned: Sequence[ObjectRef],
         fresh_namespace: bool,
         deadline: float,
         established: Callable[[Component, Sequence[ObjectRef]], None],
@@ -67,7 +73,10 @@ class Applier:
         self._fresh_namespace = fresh_namespace
         self._deadline = deadline
         self._established = established
-        self._absent: set[ObjectRef] = set()
+        self._planned = planned
+        self._absent: dict[ObjectRef, float] = {}
+        self._looked: dict[tuple[GroupKind, str], float] = {}
+        self._looking = threading.Lock()
 
     def apply(self, component: Component, kinds: Sequence[tuple[GroupKind, str]]) -> Sequence[ObjectRef]:
         """Writes the component's objects in their order and returns them. *kinds* are those it has, with
@@ -99,24 +108,35 @@ class Applier:
         return [desired.ref for desired in assembled]
 
     def _look_for_foreign(self, group: Sequence[Desired]) -> None:
-        """Finds out by one list a kind which objects do not exist at all, so that not each must be read."""
-        unknown: dict[tuple[GroupKind, str], list[ObjectRef]] = {}
-        for desired in group:
-            if not self._surely_known(desired.ref):
-                unknown.setdefault((desired.ref.group_kind, desired.ref.namespace), []).append(desired.ref)
-        for (kind, namespace), refs in unknown.items():
-            resource = self._session.discovery.find(kind.group, kind.kind)
-            if resource is None or len(refs) < _WORTH_A_LIST:
-                continue
-            try:
-                there = self._objects.names(resource, namespace)
-            except ApiError:
-                continue  # they are read one by one
-            self._absent.update(ref for ref in refs if ref.name not in there)
+        """Finds out by one list a kind, for all components, which objects do not exist at all, so that not
+        each must be read."""
+        unknown = {(d.ref.group_kind, d.ref.namespace) for d in group if not self._surely_known(d.ref)}
+        with self._looking:
+            for kind, namespace in unknown:
+                if self._is_news(self._looked.get((kind, namespace))):
+                    continue
+                now = self._looked[kind, namespace] = self._session.clock.monotonic()
+                resource = self._session.discovery.find(kind.group, kind.kind)
+                refs = [
+                    ref
+                    for ref in self._planned
+                    if (ref.group_kind, ref.namespace) == (kind, namespace) and not self._surely_known(ref)
+                ]
+                if resource is None or len(refs) < _WORTH_A_LIST:
+                    continue
+                try:
+                    there = self._objects.names(resource, namespace)
+                except ApiError:
+                    continue  # they are read one by one
+                self._absent |= {ref: now for ref in refs if ref.name not in there}
 
     def _surely_known(self, ref: ObjectRef) -> bool:
         fresh = self._fresh_namespace and bool(ref.namespace)
-        return fresh or ref in self._absent or self._watches.store.get(ref) is not None
+        absent = self._is_news(self._absent.get(ref))
+        return fresh or absent or self._watches.store.get(ref) is not None
+
+    def _is_news(self, seen: float | None) -> bool:
+        return seen is not None and self._session.clock.monotonic() - seen < _NEWS
 
     def _apply_one(self, component: Component, desired: Desired) -> None:
         if self._session.stop.is_set():
@@ -163,7 +183,7 @@ class Applier:
         if found is None:
             return None
         instance = (found["metadata"].get("labels") or {}).get(labels.INSTANCE)
-        if instance == self._assembler.instance:
+        if instance == self._assembler.instance or (instance is None and is_borrowed(desired.body)):
             return found
         if not self._adopts(desired.ref):
             managers = sorted({m.get("manager", "?") for m in found["metadata"].get("managedFields") or ()})

@@ -128,7 +128,11 @@ class Assembler:
             texts = body.pop("stringData") or {}
             body["data"] = {**(body.get("data") or {}), **{key: encoded(text) for key, text in texts.items()}}
         metadata = body["metadata"]
-        metadata.setdefault("labels", {})[labels.APPLYSET_PART_OF] = self.applyset_id
+        if any(ShortRef.parse(borrowed).matches(desired.ref) for borrowed in component.borrows):
+            # No member of the ApplySet: other tools that prune by it would delete what is not ours.
+            metadata.setdefault("annotations", {})[labels.BORROWED] = "true"
+        else:
+            metadata.setdefault("labels", {})[labels.APPLYSET_PART_OF] = self.applyset_id
         if any(ShortRef.parse(kept).matches(desired.ref) for kept in component.keep):
             metadata.setdefault("annotations", {})[labels.KEEP] = "platform"
         if desired.ref.kind == "PersistentVolumeClaim" and desired.ref.name in component.initialised_by:

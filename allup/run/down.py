@@ -25,7 +25,7 @@ from allup.ordering import in_delete_order
 from allup.refs import GroupKind, ObjectRef
 from allup.run import ownkeys
 from allup.run.instance_run import InstanceRun
-from allup.run.keeping import why_kept
+from allup.run.keeping import is_borrowed, why_kept
 from allup.run.leaving import Leaving, holds
 from allup.run.listening import Listener
 from allup.run.options import RunOptions
@@ -218,6 +218,11 @@ class Down(InstanceRun):
     def _delete(self, name: str, ref: ObjectRef, obj: Mapping[str, Any]) -> None:
         if self._session.stop.is_set():
             raise Stopped
+        if is_borrowed(obj):
+            self._objects.give_back(obj)
+            self._watches.store.remove(ref)
+            self._ledger.did(name, ref, Action.GIVEN_BACK)
+            return
         deleted = self._objects.delete(ref, uid=obj["metadata"].get("uid", ""))
         if not deleted:
             self._watches.store.remove(ref)

@@ -1,4 +1,4 @@
-"""What stays when things go: data, and what was made once. One rule for down and prune."""
+"""What stays when things go: data, what was made once, what is borrowed. One rule for down and prune."""
 
 from __future__ import annotations
 
@@ -20,3 +20,8 @@ def why_kept(obj: Mapping[str, Any]) -> str:
     if marked:
         return "the platform keeps it for the next up"
     return ""
+
+
+def is_borrowed(obj: Mapping[str, Any]) -> bool:
+    """True for an object that exists without us: it is never deleted, it only gives our fields back."""
+    return bool((obj["metadata"].get("annotations") or {}).get(labels.BORROWED))

@@ -20,7 +20,7 @@ from allup.model.live import later_texts
 from allup.refs import GroupKind, ObjectRef
 from allup.run import conflicts, ownkeys, secretsource
 from allup.run.assembly import Assembler
-from allup.run.keeping import why_kept
+from allup.run.keeping import is_borrowed, why_kept
 from allup.run.options import RunOptions
 from allup.run.selection import selected_up
 from allup.run.session import Session
@@ -29,8 +29,8 @@ from allup.run.workers import Pool
 
 @dataclass(frozen=True)
 class PlanEntry:
-    """One object. *action* is create, change, unchanged, replace, prune or keep; *note* says what else is
-    to know (not validated, known later, why kept)."""
+    """One object. *action* is create, change, unchanged, replace, prune, give back, keep or conflict; *note*
+    says what else is to know (not validated, known later, why kept)."""
 
     component: str
     ref: ObjectRef
@@ -162,6 +162,8 @@ class _Planner:
     def _entry(self, desired: Desired, *, exists: bool) -> PlanEntry:
         ref = desired.ref
         live = self._watches.store.get(ref)
+        if live is None and exists and is_borrowed(desired.body):
+            live = self._objects.get(ref)
         generated = ref.kind == "Secret" and live is None
         if live is None and self._found_foreign(ref, exists):
             return PlanEntry(desired.component, ref, "conflict", note="exists and is not ours: --adopt it")
@@ -186,7 +188,7 @@ class _Planner:
             raise
         if live is None:
             return PlanEntry(desired.component, ref, "create", body=desired.body)
-        found = self._differences(ref, applied.obj)
+        found = self._differences(ref, live, applied.obj)
         action = "change" if found else "unchanged"
         return PlanEntry(desired.component, ref, action, found, note, body=desired.body)
 
@@ -201,9 +203,10 @@ class _Planner:
             and (found["metadata"].get("labels") or {}).get(labels.INSTANCE) != self._platform.instance
         )
 
-    def _differences(self, ref: ObjectRef, after: Mapping[str, Any]) -> tuple[Difference, ...]:
+    def _differences(
+        self, ref: ObjectRef, before: Mapping[str, Any], after: Mapping[str, Any]
+    ) -> tuple[Difference, ...]:
         redactor = self._session.redactor
-        before = self._watches.store.get(ref)
         found = differences(before, after)
         if ref.kind != "Secret":
             return found
@@ -220,16 +223,13 @@ class _Planner:
             found = obj["metadata"].get("labels") or {}
             if (
                 ref in desired
-                or found.get(labels.APPLYSET_PART_OF) != inventory.applyset_id
+                or (found.get(labels.APPLYSET_PART_OF) != inventory.applyset_id and not is_borrowed(obj))
                 or obj["metadata"].get("ownerReferences")
             ):
                 continue
             reason = why_kept(obj)
-            entries.append(
-                PlanEntry(
-                    str(found.get(labels.COMPONENT, "")), ref, "keep" if reason else "prune", note=reason
-                )
-            )
+            action = "give back" if is_borrowed(obj) else "keep" if reason else "prune"
+            entries.append(PlanEntry(str(found.get(labels.COMPONENT, "")), ref, action, note=reason))
         return entries
 
     def _setting_changes(self, inventory: Inventory) -> tuple[SettingChange, ...]:

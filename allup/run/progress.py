@@ -20,6 +20,7 @@ class Action(StrEnum):
     REPLACED = "replaced"
     PRUNED = "pruned"
     DELETED = "deleted"
+    GIVEN_BACK = "given back"
     KEPT = "kept"
     MISSING = "missing"
 

@@ -1,6 +1,7 @@
 """Removes what an earlier up made and this one no longer wants, matched by uid, in reverse order.
 
-Claims, volumes, generated Secrets and whatever a component keeps are left and named.
+Claims, volumes, generated Secrets and whatever a component keeps are left and named; what is borrowed is
+given back.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from allup.cluster.watch import Watches
 from allup.model import labels
 from allup.ordering import in_delete_order
 from allup.refs import GroupKind, ObjectRef
-from allup.run.keeping import why_kept
+from allup.run.keeping import is_borrowed, why_kept
 from allup.run.ledger import Ledger
 from allup.run.progress import Action
 from allup.run.session import Session
@@ -44,7 +45,10 @@ def prune(
         for ref, obj in watches.store.all()
         if ref not in desired
         and ref.group_kind in inventory.group_kinds
-        and (obj["metadata"].get("labels") or {}).get(labels.APPLYSET_PART_OF) == inventory.applyset_id
+        and (
+            (obj["metadata"].get("labels") or {}).get(labels.APPLYSET_PART_OF) == inventory.applyset_id
+            or is_borrowed(obj)
+        )
         and not obj["metadata"].get("ownerReferences")
     }
     kept = set()
@@ -52,7 +56,11 @@ def prune(
         obj = superfluous[ref]
         component = component_of(obj)
         reason = why_kept(obj)
-        if reason:
+        if is_borrowed(obj):
+            session.objects.give_back(obj)
+            watches.store.remove(ref)
+            ledger.did(component, ref, Action.GIVEN_BACK)
+        elif reason:
             kept.add(ref.group_kind)
             ledger.did(component, ref, Action.KEPT, "no longer in the platform; all-down --purge removes it")
         elif session.objects.delete(ref, uid=obj["metadata"]["uid"]):

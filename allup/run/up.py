@@ -193,6 +193,7 @@ class Up(InstanceRun):
             self._pool,
             self._ledger,
             self._options,
+            planned=[ref for refs in self._objects_of.values() for ref in refs],
             fresh_namespace=state.fresh,
             deadline=self._deadline,
             established=lambda component, refs: self._wait(component, refs, self._clock.monotonic() + 60),

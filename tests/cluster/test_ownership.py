@@ -159,3 +159,45 @@ def test_a_namespace_that_does_not_go_is_told_with_what_holds_it(instance: Insta
     instance.delete(f"Namespace/{instance.namespace}", wait=False)
     with pytest.raises(AllupError, match=r"still being deleted.*tests\.example/held"):
         instance.up(part, timeout=6)
+
+
+def test_a_borrowed_object_gets_our_fields_and_gives_them_back_on_down(instance: Instance) -> None:
+    instance.create_namespace()
+    theirs = instance.create(obj("ServiceAccount", "theirs"), labels={"x": "y"})
+    account = obj("ServiceAccount", "theirs", imagePullSecrets=[{"name": "registry"}])
+    part = instance.part("base", account, config("base"), borrows=["ServiceAccount/theirs"])
+    assert [e.action for e in instance.plan(part).entries if e.ref.kind == "ServiceAccount"] == ["change"]
+    assert instance.up(part).outcome == "done"
+    assert instance.get("ServiceAccount/theirs")["imagePullSecrets"] == [{"name": "registry"}]
+    assert instance.up(part).did()["ServiceAccount/theirs"] == Action.UNCHANGED
+
+    told = instance.down(part)
+    assert told.did(Action.GIVEN_BACK).keys() == {"ServiceAccount/theirs"}
+    after = instance.get("ServiceAccount/theirs")
+    assert after["metadata"]["uid"] == theirs["metadata"]["uid"]
+    assert after["metadata"]["labels"] == {"x": "y"}
+    assert "annotations" not in after["metadata"]
+    assert "imagePullSecrets" not in after
+    assert instance.down(part, purge=True).outcome == "done"
+    assert instance.find("ServiceAccount/theirs") is not None
+
+
+def test_a_borrowed_object_that_left_the_platform_is_given_back_and_not_pruned(instance: Instance) -> None:
+    instance.create_namespace()
+    instance.create(obj("ServiceAccount", "theirs"))
+    account = obj("ServiceAccount", "theirs", automountServiceAccountToken=False)
+    instance.up(instance.part("base", account, config("base"), borrows=["ServiceAccount/theirs"]))
+    without = instance.part("base", config("base"))
+    assert "give back" in {entry.action for entry in instance.plan(without).entries}
+    assert instance.up(without).did(Action.GIVEN_BACK).keys() == {"ServiceAccount/theirs"}
+    assert "automountServiceAccountToken" not in instance.get("ServiceAccount/theirs")
+
+
+def test_a_borrowed_object_that_is_gone_is_not_made_again_by_giving_it_back(instance: Instance) -> None:
+    instance.create_namespace()
+    instance.create(obj("ServiceAccount", "theirs"))
+    session = instance.session()
+    there = instance.get("ServiceAccount/theirs")
+    instance.delete("ServiceAccount/theirs")
+    session.objects.give_back(there)
+    assert instance.find("ServiceAccount/theirs") is None
