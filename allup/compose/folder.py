@@ -28,7 +28,7 @@ def write(
             str(folder),
             f"holds what somebody wrote or changed: {', '.join(edited)}",
             evidence="Nothing was written",
-            next_step="Choose another --out, or --force to overwrite them",
+            next_step="Choose another --out, or --overwrite to write over them",
         )
     changed = []
     for path, text in files.items():

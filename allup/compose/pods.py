@@ -10,7 +10,7 @@ from allup.compose.amounts import bytes_, cpus, quantity, whole_seconds, words
 from allup.compose.environment import escaped
 from allup.compose.findings import Taking
 from allup.compose.images import Known
-from allup.compose.made import Making, Object, Part, Reference
+from allup.compose.made import CREDENTIALS, Making, Object, Part, Reference
 from allup.compose.naming import dns_label, followed, looks_like_address, mentions
 from allup.compose.source import Place, Text, refuse
 from allup.compose.storage import Storage
@@ -55,9 +55,10 @@ def pod_spec(
     container: Object = {"name": name, "image": image}
     if pull := _pull_policy(making, service, taking, labels):
         container["imagePullPolicy"] = pull
-    container |= _commands(making, service, taking, env, hidden)
+    container |= _commands(making, part, service, taking, env, hidden)
     if directory := taking.text("working_dir"):
         container["workingDir"] = directory
+    probed = _probes(making, part, service, taking, known, labels, env, hidden)
     if env:
         container["env"] = env
     if ports:
@@ -67,7 +68,7 @@ def pod_spec(
         ]
     if resources := _resources(making, service, taking):
         container["resources"] = resources
-    container |= _probes(making, service, taking, known, labels, hidden)
+    container |= probed
     for key, field in (("stdin_open", "stdin"), ("tty", "tty")):
         if taking.boolean(key):
             container[field] = True
@@ -111,7 +112,7 @@ def _hidden(making: Making, env: list[Object]) -> dict[str, str]:
 
 
 def _commands(
-    making: Making, service: str, taking: Taking, env: list[Object], hidden: Mapping[str, str]
+    making: Making, part: Part, service: str, taking: Taking, env: list[Object], hidden: Mapping[str, str]
 ) -> Object:
     found: Object = {}
     for key, field in (("entrypoint", "command"), ("command", "args")):
@@ -123,7 +124,7 @@ def _commands(
         out = []
         for number, word in enumerate(said):
             new = _followed(making, service, key, word, said[number - 1] if number else "", node.place)
-            out.append(_without_secret(making, service, key, escaped(new), env, hidden, node.place))
+            out.append(_without_secret(making, part, service, key, escaped(new), env, hidden, node.place))
         found[field] = out
     return found
 
@@ -150,6 +151,7 @@ def _followed(making: Making, service: str, key: str, word: str, before: str, pl
 
 def _without_secret(
     making: Making,
+    part: Part,
     service: str,
     key: str,
     word: str,
@@ -160,14 +162,14 @@ def _without_secret(
     for value, variable in hidden.items():
         if value in word:
             word = word.replace(value, f"$({variable})")
-            _have(making, env, variable, value)
+            _have(making, part, env, variable, value)
             making.findings.changed(
                 service, key, f"quotes a secret, which now comes from the variable {variable}", "", place
             )
     return word
 
 
-def _have(making: Making, env: list[Object], variable: str, value: str) -> None:
+def _have(making: Making, part: Part, env: list[Object], variable: str, value: str) -> None:
     """Sees to it that the container has the variable."""
     if any(entry["name"] == variable for entry in env):
         return
@@ -176,18 +178,25 @@ def _have(making: Making, env: list[Object], variable: str, value: str) -> None:
             if key.value == value:
                 reference = {"name": secret, "key": name}
                 env.append({"name": variable, "valueFrom": {"secretKeyRef": reference}})
+                part.comes_after(CREDENTIALS)
                 return
 
 
 def _probes(
     making: Making,
+    part: Part,
     service: str,
     taking: Taking,
     known: Known | None,
     labels: Mapping[str, str],
+    env: list[Object],
     hidden: Mapping[str, str],
 ) -> Object:
     check = taking.fields("healthcheck")
+    for word in check.texts("test"):
+        for value, variable in hidden.items():
+            if value in word.text:
+                _have(making, part, env, variable, value)
     found = probes.of_healthcheck(check, hidden)
     for key, place in check.rest():
         making.findings.left_out(service, f"healthcheck.{key}", "has no counterpart in a probe", "", place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from allup.compose import envfiles
@@ -216,7 +216,7 @@ class _Loader:
             service = fields(node, f"service {name!r}")
             if service is None:
                 refuse(section.where(name), f"service {name!r} says nothing: neither image nor build")
-            found[name] = canonical_service(service, name)
+            found[name] = replace(canonical_service(service, name), place=section.where(name))
         return found
 
     def _section(self, model: _Model, section: str, tree: Fields) -> None:

@@ -501,7 +501,7 @@ def _literal(text: str) -> str:
     """*text* as a template that renders to it."""
     if not any(mark in text for mark in ("{{", "{%", "{#")):
         return text
-    return "{% raw %}\n" + text + "{% endraw %}" + ("\n" if text.endswith("\n") else "")
+    return "{% raw %}" + text + "{% endraw %}" + ("\n" if text.endswith("\n") else "")
 
 
 def _resolved(mount: Mount) -> Path:
