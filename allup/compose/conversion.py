@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +42,15 @@ _KOMPOSE = (
     ),
     *("kompose.volume.size", "kompose.volume.type", "kompose.volume.subpath", "kompose.volume.selector"),
     "kompose.volume.storage-class-name",
+)
+_NUMBERS = (
+    *("kompose.hpa.", "kompose.cronjob.backoff_limit", "kompose.service.nodeport.port"),
+    "kompose.security-context.fsgroup",
+    *(
+        f"kompose.service.healthcheck.{which}.{key}"
+        for which in ("liveness", "readiness")
+        for key in ("http_get_port", "tcp_port", "interval", "timeout", "retries", "start_period")
+    ),
 )
 _NOT_HONOURED = {
     "kompose.controller.port.expose": "a port of the node is not opened; a Service leads to the pod",
@@ -173,6 +183,8 @@ class _Conversion:
                 for key, value in node.entries.items():
                     if key.startswith("kompose."):
                         found[key] = text(value, key)
+                        if key.startswith(_NUMBERS) and not re.fullmatch(r"\d+[s%]?", found[key]):
+                            refuse(value.place, f"{key} of {name!r} is {found[key]!r} and has to be a number")
                         if key not in _KOMPOSE:
                             findings.left_out(
                                 name,

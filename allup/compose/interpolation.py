@@ -60,15 +60,6 @@ def interpolate(
     return "".join(out)
 
 
-def references(text: str) -> frozenset[str]:
-    """The variables that *text* asks for."""
-    return frozenset(
-        found[1] or found[2]
-        for found in re.finditer(r"\$\$|\$\{([_a-zA-Z]\w*)|\$([_a-zA-Z]\w*)", text)
-        if found[1] or found[2]
-    )
-
-
 def _closing(text: str, at: int) -> int:
     depth, start = 1, at
     while at < len(text):

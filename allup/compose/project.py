@@ -17,7 +17,6 @@ from allup.compose.source import (
     Fields,
     Items,
     Node,
-    Place,
     Text,
     boolean,
     fields,
@@ -54,7 +53,6 @@ class Project:
     sections: Mapping[str, Mapping[str, Fields]]
     variables: Mapping[str, str]
     warnings: tuple[str, ...]
-    lines: Mapping[str, Place] = field(default_factory=dict)
 
 
 def find_files(here: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:

@@ -14,7 +14,7 @@ from allup.compose.findings import Taking
 from allup.compose.images import Known, keeps
 from allup.compose.made import CREDENTIALS, SHARED, MadeKey, Making, Mode, Object, Part
 from allup.compose.naming import dns_label, followed, mentions, unique
-from allup.compose.source import Fields, Items, Place, Text, text
+from allup.compose.source import Fields, Items, Place, Text, refuse, text
 
 _RWX = "ReadWriteMany"
 _WHOLE = ("/", "/etc", "/usr", "/lib", "/lib/modules", "/boot", "/var", "/var/log", "/home", "/root")
@@ -32,7 +32,6 @@ class Mount:
     place: Place
     subpath: str = ""
     size: int = 0
-    owner: str = ""
 
 
 @dataclass
@@ -652,13 +651,14 @@ def add_secrets(mounting: Mounting, taking: Taking) -> None:
 
 
 def _mode(item: Taking) -> int:
+    """A file's mode; ``0440`` without quotes was read as octal already. Raises InputError."""
     node = item.take("mode")
     if not isinstance(node, Text):
         return 0
-    written = node.text if node.plain else node.value
-    if node.plain and not node.value.startswith("0o"):
-        return int(written)  # 0440 is octal, and read so already
-    return int(node.value.removeprefix("0o"), 8)
+    try:
+        return int(node.text) if node.plain else int(node.value.removeprefix("0o"), 8)
+    except ValueError:
+        refuse(node.place, f"mode is {node.value!r} and has to be one such as 0440")
 
 
 def _owner(mounting: Mounting, item: Taking, key: str, source: str) -> None:

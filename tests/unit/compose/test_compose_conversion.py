@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,21 @@ def test_a_key_without_counterpart_is_listed_with_its_line(tmp_path: Path, key: 
     assert finding.grade is Grade.LEFT_OUT
     assert finding.where.endswith("1.yaml:4")
     assert finding.reason
+
+
+@pytest.mark.parametrize("key", SERVICE_KEYS)
+def test_what_no_key_can_mean_is_refused_in_words_and_never_a_fault_of_ours(tmp_path: Path, key: str) -> None:
+    for value in (
+        "x",
+        "-1",
+        "[[x]]",
+        "[{a: b}]",
+        "{a: {b: [c]}}",
+        "{mode: x, test: 5}",
+        "[{source: s, mode: 9}]",
+    ):
+        with contextlib.suppress(InputError):
+            one(tmp_path, f"{'' if key == 'image' else 'image: x'}\n{key}: {value}\nbuild: .")
 
 
 @pytest.mark.parametrize(
@@ -351,6 +367,12 @@ def test_exposing_by_label_makes_an_ingress(tmp_path: Path) -> None:
     assert spec["rules"][0]["http"]["paths"][0]["path"] == "/x"
     assert spec["tls"] == [{"secretName": "t", "hosts": ["a.example.org"]}]
     assert "to do" in made.says("a", "labels")
+
+
+@pytest.mark.parametrize("label", ["kompose.hpa.cpu", "kompose.service.healthcheck.liveness.tcp_port"])
+def test_a_label_that_has_to_be_a_number_is_refused_at_its_line(tmp_path: Path, label: str) -> None:
+    with pytest.raises(InputError, match=rf"1\.yaml:4: {label} of 'a' is 'many' and has to be a number"):
+        one(tmp_path, f"labels: {{{label}: many}}")
 
 
 def test_a_scaler_by_label_and_no_replicas_beside_it(tmp_path: Path) -> None:
