@@ -53,7 +53,7 @@ def edge(body: Callable[P, R]) -> Callable[P, R]:
             if debugging():
                 traceback.print_exc()
             message, code = explain(error)
-            raise Exit(message, code) from error
+            raise Exit(annotated(message), code) from error
 
     return guarded
 
@@ -80,6 +80,15 @@ def explain(error: BaseException) -> tuple[str | None, int]:
                 "Run the same command with ALLUP_DEBUG=1 for the traceback, and report it."
             )
             return paragraph, 1
+
+
+def annotated(message: str | None) -> str | None:
+    """*message* as an annotation where GitHub Actions runs us, so that it stands on the summary page."""
+    if message is None or os.environ.get("GITHUB_ACTIONS") != "true":
+        return message
+    from allup.report import github
+
+    return github.error("allup", message)
 
 
 def debugging() -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -131,17 +131,20 @@ def events(call: Call) -> None:
     since = call.given.get("since")
     oldest = session.clock.now() - timedelta(seconds=seconds("--since", since, 1)) if since else None
     mask, ours = prepared.redactor.mask, sight.ours()
-    claimants = Claimants(ours)
-    found = event_lines(
-        list_events(session, prepared.platform.namespace, ours), claimants, component=wanted, since=oldest
-    )
+    claimants, pod = Claimants(ours), call.given.get("pod")
+
+    def lines_of(events: Iterable[Mapping[str, Any]]) -> Sequence[EventLine]:
+        lines = event_lines(events, claimants, component=wanted, since=oldest)
+        return [line for line in lines if not pod or line.about == f"Pod/{pod}"]
+
+    found = lines_of(list_events(session, prepared.platform.namespace, ours))
     if call.given.get("watch"):
         shown: dict[tuple[str, ...], int] = {}
         for line in found:
             _say_event(prepared, line)
             shown[_same(line)] = line.count
         for event in follow_events(session, prepared.platform.namespace):
-            for line in event_lines([event], claimants, component=wanted, since=oldest):
+            for line in lines_of([event]):
                 if shown.get(_same(line)) != line.count:
                     _say_event(prepared, line)
                     shown[_same(line)] = line.count

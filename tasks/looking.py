@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from tasks.preparing import Prepared, names, prepare
 from tasks.verb import Call
 
 if TYPE_CHECKING:
+    from allup.diagnosis import Finding
     from allup.manifests import Desired
     from allup.run.planning import Plan
     from allup.run.seeing import Sight
@@ -68,7 +69,8 @@ def _say_plan(prepared: Prepared, made: Plan, fields: bool) -> None:
         rows = [(e.action, e.component, str(e.ref), mask(_note(e.note, len(e.differences)))) for e in shown]
         say(table(("ACTION", "COMPONENT", "OBJECT", "NOTE"), rows))
     for change in made.settings:
-        say(f"setting {change.name}: {change.before} → {change.after} (last up: {change.before_origin})")
+        before, after = (_shown(value) or "not set" for value in (change.before, change.after))
+        say(mask(f"setting {change.name}: {before} → {after} (last up: {change.before_origin})"))
     for warning in made.warnings:
         say(f"warning: {mask(warning)}")
     counts = {
@@ -240,8 +242,15 @@ def why(call: Call) -> None:
     prepared = prepare(call)
     sight = look(prepared)
     wanted = component_flag(prepared)
-    found = sight.findings(wanted)
-    down = [s.name for s in sight.components() if s.state == "down" and wanted in ("", s.name)]
+    found: Sequence[tuple[str, Finding]]
+    if pod := call.given.get("pod"):
+        component, finding = sight.finding_of_pod(str(pod))
+        found, down, kept = [(component, finding)] if finding else [], [], []
+        wanted = f"pod {pod}"
+    else:
+        found = sight.findings(wanted)
+        states = [(s.name, s.state) for s in sight.components() if wanted in ("", s.name)]
+        down, kept = ([n for n, state in states if state == which] for which in ("down", "kept"))
     mask = prepared.redactor.mask
     if call.given.get("json"):
         say_json(
@@ -273,7 +282,9 @@ def why(call: Call) -> None:
                 say(mask(f"    {line}"))
     if down:
         say(f"Not up: {', '.join(down)}.")
-    if not found and not down:
+    if kept:
+        say(f"Taken down, with their data kept: {', '.join(kept)}.")
+    if not found and not down and not kept:
         say(f"{wanted or prepared.platform.instance}: everything is as it should be.")
 
 

@@ -71,7 +71,7 @@ def platform_verbs(platform: Platform) -> Iterator[Verb]:
         "Say why what is not right is not right: object, cause, last event, last log lines.",
         "P.why",
         "looking:why",
-        (*WHERE, "json", "component"),
+        (*WHERE, "json", "component", "pod"),
     )
     yield Verb(
         "settings",

@@ -45,7 +45,8 @@ def replayed(lines: Iterable[str]) -> Iterator[Progress]:
 
 
 def from_json(fields: Mapping[str, Any], *, at: float) -> Progress:
-    """The inverse of ``jsonl.as_json``, which keeps neither ``at`` nor the culprit of a finding.
+    """The inverse of ``jsonl.as_json``, which keeps neither ``at`` nor ``only`` nor the culprit of a
+    finding.
 
     Raises ValueError when *fields* are of another schema or of a type that is no progress.
     """

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from allup.cluster.objects import Written, explain_immutable
+from allup.cluster.objects import Written
 from allup.cluster.watch import Watches
 from allup.errors import AdoptionRefused, AllupError, ApiError, FieldConflict, ImmutableField
 from allup.manifests import Desired
@@ -208,13 +208,8 @@ class Applier:
         if desired.ref.group_kind == _JOB:
             together = [desired]
         elif desired.ref not in [d.ref for d in together]:
-            what = explain_immutable(error)
-            raise AllupError(
-                str(desired.ref),
-                f"{what or 'a field'} cannot be changed in place",
-                evidence=error.fact,
-                next_step=f"Take the component down (inv …{component.down_task}) and up again",
-            ) from error
+            down = f"inv {self._assembler.loaded.platform.collection}.{component.down_task}"
+            raise conflicts.immutable(error, desired, down) from error
         self._ledger.note(f"replacing {', '.join(str(each.ref) for each in together)}", component.name)
         replace_objects(self._session, self._watches, together, self._deadline)
         return Action.REPLACED

@@ -147,6 +147,7 @@ class Down(InstanceRun):
             context=self._session.context,
             components=self._names,
             needs={n: tuple(d for d in self._names if n in graph.direct_needs(d)) for n in self._names},
+            only=tuple(name for name in self._names if name in self._options.only),
         )
 
     def _lock_if_there(self) -> None:
@@ -422,7 +423,7 @@ class Down(InstanceRun):
     def _finish(self, outcome: str) -> RunFinished:
         self._write_bundle(outcome)
         seconds = self._clock.monotonic() - self._session.started
-        if outcome != "interrupted" and self._inventory is not None and not self._options.only:
+        if outcome != "interrupted" and self._inventory is not None:
             self._remember(outcome, seconds)
         finished = RunFinished(
             at=self._clock.monotonic(),
@@ -440,9 +441,10 @@ class Down(InstanceRun):
     def _remember(self, outcome: str, seconds: float) -> None:
         assert self._inventory is not None
         inventory = self._inventory
-        if outcome == "done":
+        if outcome == "done" and not self._options.only:
             inventory = replace(inventory, group_kinds=frozenset(ref.group_kind for ref in self._ours()))
-        run = Run("down", self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"), seconds, outcome)
+        when = self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        run = Run(" ".join(("down", *self._options.only)), when, seconds, outcome)
         try:
             inventories.write(self._objects, inventory.with_run(run))
         except AllupError as error:

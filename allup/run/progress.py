@@ -63,7 +63,10 @@ class CheckOutcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class RunStarted:
-    """*verb* is up or down; *components* in graph order; *expected* seconds to ready from earlier runs."""
+    """*verb* is up or down; *components* in graph order; *expected* seconds to ready from earlier runs.
+
+    *only* are the components that were asked for by name, when not the whole platform was.
+    """
 
     at: float
     verb: str
@@ -74,6 +77,7 @@ class RunStarted:
     components: tuple[str, ...]
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     expected: Mapping[str, float] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

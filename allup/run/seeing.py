@@ -164,9 +164,31 @@ class Sight:
             state = "failed" if failed else "not ready"
             return state, f"{ref.kind}/{ref.name}: {readiness.message}{others}"
         only_data = declared is not None and declared.files and all(why_kept(o) for o in objects.values())
-        if only_data and self.inventory and self.inventory.runs and self.inventory.runs[-1].verb == "down":
+        if only_data and self._last_about(name) == "down":
             return "kept", "taken down; its data is kept"
         return "ready", f"{len(objects)} object{'s' if len(objects) != 1 else ''}"
+
+    def _last_about(self, component: str) -> str:
+        """The verb of the last run that was about the component, alone or with all others."""
+        runs = self.inventory.runs if self.inventory else ()
+        words = [run.verb.split() for run in runs]
+        return next((w[0] for w in reversed(words) if w and (w[1:] == [] or component in w[1:])), "")
+
+    def finding_of_pod(self, name: str) -> tuple[str, Finding | None]:
+        """The component of the pod *name*, and why it is not right (None: it is). Raises InputError when no
+        component has such a pod."""
+        pods = {ref.name: ref for ref in self.ours() if ref.kind == "Pod"}
+        if name not in pods:
+            raise InputError(f"pod {name!r}", f"is not there{did_you_mean(name, pods)}")
+        ref = pods[name]
+        component = self.ours()[ref]
+        store = self.watches.store
+        verdict = judge(store.get(ref) or {}, Beside(store, component), self._session.clock.now())
+        if verdict.ready:
+            return component, None
+        not_ready = NotReady(ref, verdict, "right now")
+        finding = explaining.explain(self._session, store, component, not_ready, self._platform.collection)
+        return component, finding
 
     def findings(self, component: str = "") -> tuple[tuple[str, Finding], ...]:
         """Why what is not right is not right, by component."""

@@ -62,10 +62,13 @@ class Up(InstanceRun):
         options: RunOptions,
         report: Reporter,
         given: secretsource.Given,
+        told_as: str = "",
     ) -> None:
+        """*told_as* is what the history calls the run, if not an up."""
         super().__init__(session, loaded.platform, options, report)
         self._loaded = loaded
         self._given = given
+        self._told_as = told_as or " ".join(("up", *options.only))
         self._graph = Graph(dependencies(loaded))
         self._names = selected_up(self._graph, options.only, options.skip, options.no_deps)
         self._objects_of: dict[str, list[ObjectRef]] = {}
@@ -214,6 +217,7 @@ class Up(InstanceRun):
             components=self._names,
             needs={name: tuple(self._graph.direct_needs(name)) for name in self._names},
             expected={n: s for n, s in self._inventory.seconds.items() if n in self._names},
+            only=tuple(name for name in self._names if name in self._options.only),
         )
 
     # One component
@@ -344,7 +348,7 @@ class Up(InstanceRun):
             moved = {
                 r.name: r.seconds for r in results if r.phase is Phase.READY and _did_something(r.actions)
             }
-            run = Run("up", self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"), seconds, outcome)
+            run = Run(self._told_as, self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"), seconds, outcome)
             remembered = replace(
                 self._inventory,
                 seconds={**self._inventory.seconds, **moved},

@@ -9,6 +9,7 @@ import subprocess
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -33,6 +34,14 @@ def validator(file: str) -> jsonschema.Draft202012Validator:
 RESULTS, PROGRESS = validator("results.schema.json"), validator("progress.schema.json")
 
 
+def held(text: str) -> list[dict[str, Any]]:
+    """The JSON lines of *text*, each held against its schema; a line of a run has ``at``."""
+    lines: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
+    for line in lines:
+        (PROGRESS if "at" in line else RESULTS).validate(line)
+    return lines
+
+
 @pytest.fixture(scope="module")
 def up(beside: Inv, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Inv, str, Path]]:
     """RStudio is up; the lines of that run, and its JUnit report. It goes with all its data afterwards."""
@@ -54,10 +63,39 @@ def test_the_json_of_each_look_is_one_line_that_holds_its_schema(
 
 
 def test_the_lines_of_an_up_hold_their_schema(up: tuple[Inv, str, Path]) -> None:
-    lines = [json.loads(line) for line in up[1].splitlines()]
-    for line in lines:
-        PROGRESS.validate(line)
-    assert lines[-1]["outcome"] == "done"
+    assert held(up[1])[-1]["outcome"] == "done"
+
+
+def test_the_lines_of_every_other_run_hold_their_schema(up: tuple[Inv, str, Path]) -> None:
+    runs = ("rsp-down", "rsp-up", "restart launcher", "scale launcher 1", "rotate launcher-keys", "wait")
+    words = [w for run in runs for w in (*f"k8s.{run}".split(), "--instance", NAME, "--json")]
+    lines = held(up[0].fine(*words))
+    assert [line["verb"] for line in lines if line["type"] == "run-finished"] == [
+        *("down", "up", "restart", "scale", "up", "wait"),
+    ]
+    assert {"object", "check", "component", "rotation"} <= {line["type"] for line in lines}
+    told = json.loads(up[0].fine("k8s.history", "--instance", NAME, "--json"))
+    assert [run["verb"] for run in told["runs"]][-5:] == [
+        *("down rsp", "up rsp", "restart launcher", "scale launcher", "rotate launcher-keys"),
+    ]
+
+
+def test_the_json_of_every_other_verb_holds_its_schema(up: tuple[Inv, str, Path], tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a-value")
+    verbs = (
+        *("describe", "events", "get .[0].kind", "orphans", "urls", "check", "container-id rsp"),
+        *("sessions", "nfs-debug", f"secret-from-file extra a={tmp_path / 'a'}", "forward --list"),
+    )
+    words = []
+    for verb in verbs:
+        where = () if verb.startswith("forward") else ("--instance", NAME)
+        words += [*f"k8s.{verb}".split(), *where, "--json"]
+    lines = held(up[0].fine(*words))
+    assert [line["type"] for line in lines] == [
+        *("describe", "events", "get", "orphans", "urls", "check", "container-id"),
+        *("sessions", "nfs-debug", "secret", "forwards"),
+    ]
+    assert all(line.get("events", line.get("objects", True)) for line in lines)
 
 
 def test_the_lines_of_a_failed_run_hold_their_schema_and_people_read_standard_error(
