@@ -65,6 +65,12 @@ FIXED = _flags(
     Flag("watch", "switch", "go on showing, until Ctrl-C"),
     Flag("kind", "text", "only objects of this kind"),
     Flag("raw", "switch", "texts as they are, without quotes"),
+    Flag("project", "text", "the project's name (default: as Compose finds it)"),
+    Flag("profile", "many", "switch these profiles of the compose files on, as a,b; '*' is all"),
+    Flag("env_file", "many", "files of variables instead of .env"),
+    Flag("replicas", "text", "pods of each service, where it may have more than one"),
+    Flag("volumes", "text", "what volumes become: persistentVolumeClaim, emptyDir, hostPath, configMap"),
+    Flag("overwrite", "switch", "also files that somebody changed since they were written"),
 )
 
 POSITIONAL = {

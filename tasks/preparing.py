@@ -162,9 +162,16 @@ def prepare(call: Call) -> Prepared:
 
 
 def read_file(path: str) -> str | None:
-    """The text of a file a flag names (``-`` is standard input), None when it is not there."""
+    """The text of a file a flag names (``-`` is standard input), None when it is not there.
+
+    ``FILE#NAME`` is a variable in a compose file or a file of variables (see ``allup.compose.lookup``).
+    """
     if path == "-":
         return sys.stdin.read()
+    if "#" in path and not Path(path).expanduser().exists():
+        from allup.compose import lookup
+
+        return lookup.value(path, withheld.environ())
     try:
         return Path(path).expanduser().read_text(encoding="utf-8")
     except FileNotFoundError:
