@@ -27,20 +27,28 @@ _NAME = "which sandbox (default: sandbox)"
 
 @task(
     auto_shortflags=False,
-    help={"name": _NAME, "nodes": "simulated nodes (default: 2, or as many as it had before)"},
+    help={
+        "name": _NAME,
+        "nodes": "how many simulated nodes, or real for one that runs containers (default: 2, or as before)",
+    },
 )
 @edge
 def up(c: Context, name: str = "sandbox", nodes: str | None = None) -> None:
     """Bring the sandbox up: a real control plane with simulated nodes, no root, no Docker.
 
     The first time its tools are built, which takes minutes; from then on it takes seconds. What runs already
-    is left alone, what died is started again.
+    is left alone, what died is started again. --nodes real makes one node that runs containers (Linux, root).
 
     Example: inv cluster.up --nodes 3
     """
     began = time.monotonic()
     with _progress() as progress:
-        status = _sandboxes().up(name, nodes=_number("--nodes", nodes), progress=progress)
+        if nodes == "real":
+            status = _sandboxes().up(name, real=True, progress=progress)
+        else:
+            number = _number("--nodes", nodes)
+            simulated = None if number is None else False
+            status = _sandboxes().up(name, nodes=number, real=simulated, progress=progress)
     _renew_choice(name)
     _say(_up_text(status, time.monotonic() - began))
 
@@ -259,7 +267,7 @@ def _number(flag: str, given: str | None) -> int | None:
 
 def _up_text(status: SandboxStatus, seconds: float) -> str:
     how = "was up already" if status.already_running else f"is up after {seconds:.1f} s"
-    nodes = f"{status.nodes} node{'s' if status.nodes != 1 else ''}"
+    nodes = "a real node" if status.real else f"{status.nodes} node{'s' if status.nodes != 1 else ''}"
     return (
         f"Sandbox {status.name} {how}: {nodes}, {status.memory_bytes / 1e6:.0f} MB, {status.server}\n"
         f"Context {status.context} in {status.kubeconfig}"
