@@ -16,7 +16,7 @@ _FOR_OURSELVES = ("pids", "memory", "freezer")
 
 
 class Cgroups:
-    """The cgroups called *name*; our programs are in ``<name>/node``, the kubelet makes ``<name>/kubepods``."""
+    """The cgroups called *name*: our programs are in its ``node``, the kubelet makes its ``kubepods``."""
 
     def __init__(self, name: str, root: Path = ROOT) -> None:
         self._name = name

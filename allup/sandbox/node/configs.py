@@ -46,7 +46,7 @@ class NodeFiles:
 
     @property
     def hidden(self) -> Path:
-        """What the node sees as /var/lib/kubelet where the machine has a kubelet of its own."""
+        """What the node sees as /var/lib/kubelet, where the machine may have a kubelet of its own."""
         return self.root / "var-lib-kubelet"
 
     @property

@@ -32,6 +32,8 @@ from allup.sandbox.paths import StateFolder, write_private
 
 # What a stopping pod gets to say its farewells; a kubelet that drains would give it 30 s.
 _GRACE = 3.0
+_KUBELET_FOLDER = Path("/var/lib/kubelet")
+_MADE_BY_US = _KUBELET_FOLDER / ".made-by-allup"
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 
 
@@ -68,6 +70,7 @@ class RealNode:
         clear(self._folder, self._clock)
         self._check_addresses()
         self._files.make()
+        _make_kubelet_folder()
         groups = self._marks.cgroups.make()
         answer = self._nodeinit(
             "create",
@@ -258,7 +261,7 @@ class Marks:
 
     def __init__(self, folder: StateFolder) -> None:
         digest = hashlib.sha256(str(folder.root).encode()).hexdigest()[:8]
-        self.link = f"allup-{digest}"
+        self.link = f"{links.PREFIX}{digest}"
         self.cgroups = Cgroups(f"allup-{digest}")
 
 
@@ -289,9 +292,23 @@ def clear(folder: StateFolder, clock: Clock) -> bool:
         marks.cgroups.remove(clock)
     if shutil.which("ip", path=requirements.search_path({})):
         links.remove(marks.link)
+        _remove_kubelet_folder()
     for name in NODE_PROGRAMS:
         processes.forget(folder.processes, name)
     return bool(known)
+
+
+def _make_kubelet_folder() -> None:
+    """The machine's /var/lib/kubelet, to mount the node's over; marked if it is of our making."""
+    if not _KUBELET_FOLDER.exists():
+        _KUBELET_FOLDER.mkdir(mode=0o700)
+        _MADE_BY_US.touch()
+
+
+def _remove_kubelet_folder() -> None:
+    if _MADE_BY_US.exists() and not links.any_of_ours():
+        _MADE_BY_US.unlink()
+        _KUBELET_FOLDER.rmdir()
 
 
 def _ask_pods_to_end(cgroups: Cgroups, clock: Clock) -> None:

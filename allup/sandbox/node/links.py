@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from allup.errors import ClusterError
 from allup.sandbox.node.addresses import Addresses
 
+PREFIX = "allup-"
 _WITHIN = "eth0"
 
 
@@ -21,7 +22,16 @@ def routes() -> list[str]:
 
 def exists(name: str) -> bool:
     """Whether the machine has a link called *name*."""
-    return any(link["ifname"] == name for link in json.loads(_ip("-json", "link", "show") or "[]"))
+    return name in _names()
+
+
+def any_of_ours() -> bool:
+    """Whether any real node of this machine is linked."""
+    return any(name.startswith(PREFIX) for name in _names())
+
+
+def _names() -> list[str]:
+    return [str(link["ifname"]) for link in json.loads(_ip("-json", "link", "show") or "[]")]
 
 
 def make(name: str, init: int, addresses: Addresses, enter: Sequence[str]) -> None:

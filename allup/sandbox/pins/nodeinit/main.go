@@ -63,7 +63,7 @@ func create(arguments []string) error {
 	flags.Var(&cgroups, "cgroup", "a cgroup folder to be in (repeatable)")
 	hostname := flags.String("hostname", "", "the node's name")
 	logs := flags.String("logs", "", "what the node sees as /var/log")
-	kubelet := flags.String("kubelet", "", "what the node sees as /var/lib/kubelet, if the machine has that folder")
+	kubelet := flags.String("kubelet", "", "what the node sees as /var/lib/kubelet")
 	_ = flags.Parse(arguments)
 	if err := join(cgroups); err != nil {
 		return err
@@ -144,10 +144,9 @@ func arrange(hostname, logs, kubelet string) error {
 	if err := unix.Mount(logs, "/var/log", "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("/var/log: %w", err)
 	}
-	if _, err := os.Stat("/var/lib/kubelet"); err == nil {
-		if err := unix.Mount(kubelet, "/var/lib/kubelet", "", unix.MS_BIND, ""); err != nil {
-			return fmt.Errorf("/var/lib/kubelet: %w", err)
-		}
+	// The kubelet makes a socket there, whatever folder it is told to use.
+	if err := unix.Mount(kubelet, "/var/lib/kubelet", "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("/var/lib/kubelet: %w", err)
 	}
 	for name, value := range kernelSettings {
 		real, own := filepath.Join("/proc/sys", name), filepath.Join("/run/kernel-settings", name)
