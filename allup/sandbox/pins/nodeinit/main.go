@@ -72,8 +72,11 @@ func create(arguments []string) error {
 	if err != nil {
 		return err
 	}
-	process := exec.Command("/proc/self/exe", "init", *hostname, *logs, *kubelet)
-	process.Args[0] = "nodeinit"
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	process := exec.Command(self, "init", *hostname, *logs, *kubelet)
 	process.ExtraFiles = []*os.File{write}
 	process.SysProcAttr = &syscall.SysProcAttr{
 		Setsid: true,
