@@ -17,7 +17,7 @@ def verbs(platform: Platform) -> Iterator[Verb]:
             case ListChildren():
                 yield Verb(
                     task.name,
-                    f"{task.help}\n\n--stop NAME ends one.",
+                    f"{task.help}\n\n--stop NAME ends one, --stop all ends all of them.",
                     f"P.{task.name}",
                     "extra_bodies:children",
                     (*WHERE, "json", "stop", "yes"),

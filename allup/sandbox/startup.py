@@ -67,6 +67,7 @@ class Startup:
         self._progress = progress
         self._began = clock.monotonic()
         self._launched: list[processes.Owned] = []
+        self._anew = False
 
     def run(self, node_count: int | None, extra_stages: Sequence[Path] | None) -> bool:
         """Bring it up; whether anything had to be started. A run that fails ends what it started."""
@@ -174,7 +175,9 @@ class Startup:
 
     def _begin_node(self, node: RealNode) -> None:
         """The node's namespaces and its containerd, which need no API server."""
-        self._launched += node.prepare()
+        made = node.prepare()
+        self._anew = bool(made)
+        self._launched += made
         node.write_files(
             {name: control_plane.component_kubeconfig(self._folder, name) for name in _NODE_CLIENTS}
         )
@@ -186,6 +189,8 @@ class Startup:
         self._wait("containerd", (NODEINIT, CONTAINERD), node.containerd_answers)
         alive = {process.name for process in self._living()}
         missing = [name for name in (KUBELET, KUBE_PROXY, COREDNS, STORAGE) if name not in alive]
+        if self._anew:
+            nodes.call_pods_unready(api, node.name)
         imported = node.import_own_image() if KUBELET in missing else _nothing
         self._moment = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         self._launched += node.start(missing)

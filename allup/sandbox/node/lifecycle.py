@@ -67,7 +67,7 @@ class RealNode:
         """
         requirements.check(self._environ)
         init = self._living().get(NODEINIT)
-        if init is not None and links.exists(self._marks.link):
+        if init is not None and _has_namespaces(init.pid) and links.exists(self._marks.link):
             return []
         clear(self._folder, self._clock)
         self._check_addresses()
@@ -254,6 +254,15 @@ class RealNode:
                 f"its addresses ({', '.join(self.addresses.ranges)}) are in use on this machine now",
                 next_step="Stop the sandbox that has them (ip route names its link), or delete this one",
             )
+
+
+def _has_namespaces(pid: int) -> bool:
+    """Whether process *pid* is not just about to end: it lets go of them before those in them are gone."""
+    try:
+        os.readlink(f"/proc/{pid}/ns/mnt")
+    except OSError:
+        return False
+    return True
 
 
 class Marks:
