@@ -100,8 +100,10 @@ def root(sandboxes: Sandboxes) -> Path:
 
 
 @pytest.fixture
-def filled(sandboxes: Sandboxes, image: Path, tmp_path: Path, root: Path) -> Iterator[tuple[Instance, Host]]:
-    """A new sandbox with pods that run, one of which does not end when asked; and the machine before it."""
+def filled(
+    node: SandboxStatus, sandboxes: Sandboxes, image: Path, tmp_path: Path, root: Path
+) -> Iterator[tuple[Instance, Host]]:
+    """A new sandbox beside another, with pods that run, one of which is deaf; and the machine before it."""
     host = Host(root)
     before = host.seen()
     try:
@@ -128,6 +130,7 @@ def filled(sandboxes: Sandboxes, image: Path, tmp_path: Path, root: Path) -> Ite
     after = host.seen()
     assert after == before
     assert not root.exists()
+    assert sandboxes.status(node.name).running
 
 
 def _instance(status: SandboxStatus, folder: Path) -> Instance:
@@ -170,7 +173,7 @@ def test_after_everything_was_killed_up_brings_it_back_with_its_data(
     assert status.running
     again = Instance(status.kubeconfig, status.context, instance.name, instance.folder)
     assert run(again, "keeper", "read", "/data/note").stdout == "still here\n"
-    assert run(again, "keeper", "get", "http://web/").exit_code == 0
+    eventually(lambda: run(again, "keeper", "get", "http://web/").exit_code == 0, "web", within=PATIENCE)
     _kill_everything(sandboxes, host)  # and the fixture deletes what is left
 
 
