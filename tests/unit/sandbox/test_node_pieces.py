@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 
 from allup.errors import ClusterError, InputError
-from allup.sandbox import doctor
-from allup.sandbox.api import ApiServer
+from allup.sandbox.clock import SystemClock
+from allup.sandbox.doctor import real_node
 from allup.sandbox.node import configs, imagetar, requirements
 from allup.sandbox.node.addresses import PLACES, Addresses, free_place
 from allup.sandbox.node.cgroups import Cgroups
 from allup.sandbox.status import Record
-from tests.unit.sandbox.fake_clock import FakeClock
 
 
 def test_every_place_has_addresses_of_its_own() -> None:
@@ -29,12 +28,11 @@ def test_every_place_has_addresses_of_its_own() -> None:
 
 def test_a_place_that_a_route_leads_into_or_a_stopped_sandbox_has_is_left_out() -> None:
     assert free_place(["0.0.0.0/0", "192.168.1.0/24"], []).place == 0
-    assert free_place(["10.96.0.0/12"], []).place == free_place(["10.96.3.7"], range(4)).place or True
     assert free_place(["10.224.0.2", "fe80::/64"], [1]).place == 2
 
 
 def test_a_machine_whose_routes_take_everything_is_told_so() -> None:
-    with pytest.raises(ClusterError, match="10.96.0.0/16 to"):
+    with pytest.raises(ClusterError, match="a route into every range"):
         free_place(["10.0.0.0/8"], [])
 
 
@@ -69,7 +67,8 @@ def test_an_image_is_one_program_and_the_same_bytes_every_time(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("platform", "user", "why"), [("darwin", 0, "needs Linux"), ("linux", 1000, "needs root"), ("linux", 0, "")]
+    ("platform", "user", "why"),
+    [("darwin", 0, "needs Linux"), ("linux", 1000, "needs root"), ("linux", 0, "")],
 )
 def test_a_machine_that_cannot_have_one_is_told_why_and_where_to_go(
     platform: str, user: int, why: str
@@ -91,14 +90,14 @@ def test_what_is_missing_is_named_with_the_command_that_installs_it(
     lacking = requirements.missing({})
     assert {"runc", "iptables", "CNI plugins"} <= set(lacking.names)
     assert "containernetworking-plugins" in lacking.command
-    finding = doctor.real_node("linux", 0, {"XDG_CACHE_HOME": str(tmp_path)})
+    finding = real_node("linux", 0, {"XDG_CACHE_HOME": str(tmp_path)})
     assert (finding.state, finding.remedy) == ("warn", lacking.command)
     for name in {*requirements.PROGRAMS, *configs.PLUGINS}:
         (tmp_path / name).write_text("")
         (tmp_path / name).chmod(0o755)
     assert not requirements.missing({})
-    assert doctor.real_node("linux", 0, {"XDG_CACHE_HOME": str(tmp_path)}).state == "ok"
-    assert "needs root" in doctor.real_node("linux", 1000, {}).fact
+    assert real_node("linux", 0, {"XDG_CACHE_HOME": str(tmp_path)}).state == "ok"
+    assert "needs root" in real_node("linux", 1000, {}).fact
 
 
 def _hierarchy(folder: Path) -> Path:
@@ -119,7 +118,7 @@ def test_cgroups_are_made_in_every_hierarchy_and_only_ours_are_removed(tmp_path:
     (pod / "cgroup.procs").write_text("4194305\n0\n")
     assert ours.members(below="kubepods") == {4194305}
     (pod / "cgroup.procs").unlink()  # in a real hierarchy the folder's files go with it
-    ours.remove(FakeClock())
+    ours.remove(SystemClock())
     assert not ours.exist()
     assert (tmp_path / "memory/somebody").is_dir()
 
@@ -128,7 +127,3 @@ def test_a_unified_hierarchy_has_one_folder(tmp_path: Path) -> None:
     (tmp_path / "cgroup.controllers").write_text("cpu memory pids")
     (tmp_path / "cgroup.procs").write_text("")
     assert Cgroups("allup-1", tmp_path).make() == [tmp_path / "allup-1" / "node"]
-
-
-def test_the_api_server_of_a_real_node_is_asked_at_its_own_address() -> None:
-    assert ApiServer.__init__.__defaults__ == ("127.0.0.1",)
