@@ -11,7 +11,6 @@ import pytest
 
 from allup.errors import ClusterError, InputError
 from allup.sandbox.clock import SystemClock
-from allup.sandbox.doctor import real_node
 from allup.sandbox.node import configs, imagetar, requirements
 from allup.sandbox.node.addresses import PLACES, Addresses, free_place
 from allup.sandbox.node.cgroups import Cgroups
@@ -90,14 +89,10 @@ def test_what_is_missing_is_named_with_the_command_that_installs_it(
     lacking = requirements.missing({})
     assert {"runc", "iptables", "CNI plugins"} <= set(lacking.names)
     assert "containernetworking-plugins" in lacking.command
-    finding = real_node("linux", 0, {"XDG_CACHE_HOME": str(tmp_path)})
-    assert (finding.state, finding.remedy) == ("warn", lacking.command)
     for name in {*requirements.PROGRAMS, *configs.PLUGINS}:
         (tmp_path / name).write_text("")
         (tmp_path / name).chmod(0o755)
     assert not requirements.missing({})
-    assert real_node("linux", 0, {"XDG_CACHE_HOME": str(tmp_path)}).state == "ok"
-    assert "needs root" in real_node("linux", 1000, {}).fact
 
 
 def _hierarchy(folder: Path) -> Path:
