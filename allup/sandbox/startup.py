@@ -24,7 +24,6 @@ from allup.sandbox.names import (
     KUBE_PROXY,
     KUBELET,
     KWOK,
-    NODE_PROGRAMS,
     NODEINIT,
     PORTS,
     SCHEDULER,
@@ -74,7 +73,7 @@ class Startup:
         try:
             return self._run(node_count, extra_stages)
         except BaseException:
-            if any(process.name in NODE_PROGRAMS for process in self._launched):
+            if any(process.name == NODEINIT for process in self._launched):
                 clear(self._folder, self._clock)
             self._end(self._launched)
             raise

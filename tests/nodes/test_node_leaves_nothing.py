@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from allup.sandbox import Sandboxes, SandboxStatus
+from allup.sandbox import Sandboxes, SandboxStatus, Step
 from allup.sandbox.clock import SystemClock
 from allup.sandbox.node.lifecycle import Marks
 from allup.sandbox.paths import StateFolder
@@ -192,3 +192,22 @@ def test_the_end_of_the_first_process_is_the_end_of_the_node(
     assert sandboxes.down(NAME)
     seen = host.seen()
     assert (seen["processes"], seen["cgroups"]) == ([], [])
+
+
+def test_an_up_that_is_interrupted_leaves_nothing(
+    node: SandboxStatus, sandboxes: Sandboxes, root: Path
+) -> None:
+    host = Host(root)
+    before = host.seen()
+
+    def interrupt(step: Step) -> None:
+        if "waiting for the node" in step.what:
+            assert host.seen()["links"] != before["links"]
+            raise KeyboardInterrupt
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            sandboxes.up(NAME, real=True, progress=interrupt)
+        assert host.seen() == before
+    finally:
+        sandboxes.delete(NAME)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -55,6 +54,8 @@ class Addresses:
 
     def are_free(self, routes: Iterable[str]) -> bool:
         """Whether none of *routes* (CIDR notation) leads into them; a default route does not count."""
+        import ipaddress
+
         used = [ipaddress.ip_network(route, strict=False) for route in routes]
         ranges = [ipaddress.ip_network(given) for given in self.ranges]
         return not any(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,7 +197,7 @@ def objects(told: Told) -> list[tuple[str, dict[str, Any]]]:
 
 def _script(file: Path, program: Path) -> None:
     """*program*, run in the node's network: containerd stays in the machine's, where registries are."""
-    write_private(file, f'#!/bin/sh\nexec nsenter --net=/proc/1/ns/net -- {program} "$@"\n')
+    write_private(file, f'#!/bin/sh\nexec nsenter --net=/proc/1/ns/net -- {shlex.quote(str(program))} "$@"\n')
     file.chmod(0o700)
 
 
@@ -330,7 +331,7 @@ def _corefile(told: Told) -> str:
     bind {told.addresses.node}
     errors
     kubernetes {DOMAIN} {reverse} {{
-        kubeconfig {told.kubeconfigs["coredns"]}
+        kubeconfig {json.dumps(str(told.kubeconfigs["coredns"]))}
         pods insecure
         ttl 5
     }}

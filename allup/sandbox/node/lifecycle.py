@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,13 @@ class RealNode:
             return []
         clear(self._folder, self._clock)
         self._check_addresses()
+        try:
+            return [self._make()]
+        except BaseException:
+            clear(self._folder, self._clock)
+            raise
+
+    def _make(self) -> processes.Owned:
         self._files.make()
         _make_kubelet_folder()
         groups = self._marks.cgroups.make()
@@ -82,7 +90,7 @@ class RealNode:
         )
         made = processes.record(NODEINIT, int(answer), self._folder.processes)
         links.make(self._marks.link, made.pid, self.addresses, self._enter(made))
-        return [made]
+        return made
 
     def write_files(self, kubeconfigs: Mapping[str, Path]) -> None:
         """Write what the node's programs read."""
@@ -317,7 +325,8 @@ def _make_kubelet_folder() -> None:
 def _remove_kubelet_folder() -> None:
     if _MADE_BY_US.exists() and not links.any_of_ours():
         _MADE_BY_US.unlink()
-        _KUBELET_FOLDER.rmdir()
+        with suppress(OSError):  # somebody else has begun to use it
+            _KUBELET_FOLDER.rmdir()
 
 
 def _ask_pods_to_end(cgroups: Cgroups, clock: Clock) -> None:
