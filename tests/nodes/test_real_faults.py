@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -14,8 +17,42 @@ from tests.nodes.node_for_tests import PATIENCE, PORT, program, server
 pytestmark = pytest.mark.nodes
 
 
+class EmptyRegistry(BaseHTTPRequestHandler):
+    """A registry on this machine that has no image at all; plain HTTP, as registries on a loopback are."""
+
+    # So that a TLS handshake is answered with a status line, from which containerd learns that.
+    default_request_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        known = self.path.rstrip("/") == "/v2"
+        body = (
+            b"{}" if known else b'{"errors": [{"code": "MANIFEST_UNKNOWN", "message": "manifest unknown"}]}'
+        )
+        self.send_response(200 if known else 404)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing to say."""
+
+
 @pytest.fixture(scope="module")
-def told(node: SandboxStatus, tmp_path_factory: pytest.TempPathFactory) -> Told:
+def registry() -> Iterator[str]:
+    """Its address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), EmptyRegistry) as server_:
+        threading.Thread(target=server_.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server_.server_port}"
+        server_.shutdown()
+
+
+@pytest.fixture(scope="module")
+def told(registry: str, node: SandboxStatus, tmp_path_factory: pytest.TempPathFactory) -> Told:
     """One run in which every component has a fault of its own."""
     ours = Instance(node.kubeconfig, node.context, unique_name(), tmp_path_factory.mktemp("faults"))
 
@@ -39,6 +76,7 @@ def told(node: SandboxStatus, tmp_path_factory: pytest.TempPathFactory) -> Told:
         faulty(
             "unreachable", program("unreachable", "serve", container={"image": "127.0.0.1:1/nobody/app:1"})
         ),
+        faulty("missing", program("missing", container={"image": f"{registry}/nobody/app:1"})),
         faulty(
             "never",
             program("never", container={"image": "docker.io/local/gone:1", "imagePullPolicy": "Never"}),
@@ -73,6 +111,12 @@ def test_a_registry_that_cannot_be_reached(told: Told) -> None:
     found = _finding(told, "unreachable")
     assert "127.0.0.1:1/nobody/app:1" in found.message
     assert "connection refused" in f"{found.message} {found.last_event}"
+
+
+def test_an_image_that_a_registry_of_this_machine_does_not_have(told: Told, registry: str) -> None:
+    found = _finding(told, "missing")
+    assert found.cause == "image-not-found", found
+    assert f"{registry}/nobody/app:1" in found.message
 
 
 def test_an_image_that_is_not_there_and_may_not_be_pulled(told: Told) -> None:
