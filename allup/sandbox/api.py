@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from allup.errors import ApiError
+from allup.sandbox.ports import LOOPBACK
 
 
 class ApiServer:
-    """The API server on *port* of the loopback address, as the user of ``admin.crt`` in *pki*."""
+    """The API server on *port* of *address*, as the user of ``admin.crt`` in *pki*."""
 
-    def __init__(self, port: int, pki: Path) -> None:
+    def __init__(self, port: int, pki: Path, address: str = LOOPBACK) -> None:
+        self._address = address
         self._port = port
         self._tls = ssl.create_default_context(cafile=str(pki / "ca.crt"))
         self._tls.load_cert_chain(pki / "admin.crt", pki / "admin.key")
@@ -43,6 +45,10 @@ class ApiServer:
         """Create an object; one of that name being there already is fine. ApiError for every other answer."""
         self._asked("POST", path, content)
 
+    def replace(self, path: str, content: Mapping[str, Any]) -> None:
+        """Write an object as a whole; one that is gone or was changed meanwhile stays as it is. ApiError."""
+        self._asked("PUT", path, content)
+
     def delete(self, path: str) -> None:
         """Delete an object; none being there is fine. ApiError for every other answer."""
         self._asked("DELETE", path, None)
@@ -54,7 +60,7 @@ class ApiServer:
             raise ApiError(
                 "the sandbox's API server", f"{method} {path} was not answered ({error})"
             ) from error
-        fine = {"GET": (404,), "POST": (409,), "DELETE": (404,)}[method]
+        fine = {"GET": (404,), "POST": (409,), "PUT": (404, 409), "DELETE": (404,)}[method]
         decoded = json.loads(answer) if answer.startswith(b"{") else {}
         if status >= 300 and status not in fine:
             message = decoded.get("message", answer[:200].decode(errors="replace"))
@@ -69,7 +75,7 @@ class ApiServer:
     def _send(self, method: str, path: str, content: Mapping[str, Any] | None) -> tuple[int, bytes]:
         if self._connection is None:
             self._connection = http.client.HTTPSConnection(
-                "127.0.0.1", self._port, timeout=10, context=self._tls
+                self._address, self._port, timeout=10, context=self._tls
             )
         body = None if content is None else json.dumps(content)
         try:
