@@ -51,6 +51,8 @@ class PlatformTask(OptionalArgument):
         arguments += [_positional(name, None if self.given else "") for name in self._verb.optional]
         arguments += [_word(number) for number in range(1, self._words() + 1)]
         arguments += [_fixed(FIXED[name]) for name in self._verb.flags]
+        if self._verb.settings and self._platform.chart_values:
+            arguments.append(_fixed(FIXED["values"]))
         if self._verb.settings:
             for spec in setting_specs(self._platform.settings):
                 arguments += _setting(spec)

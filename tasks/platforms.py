@@ -62,6 +62,8 @@ def load(folder: Path) -> PlatformFolder:
             settings=module.Settings,
             build=module.platform,
             aliases=getattr(module, "ALIASES", {}),
+            chart_values=getattr(module, "CHART_VALUES", {}),
+            chart_refused=getattr(module, "CHART_REFUSED", {}),
         )
     except AllupError:
         raise
