@@ -1,4 +1,4 @@
-"""The values file of a Helm chart, read as settings. What is not known is refused: Helm ignores it silently."""
+"""The values file of a Helm chart, read as settings. What is not known is refused; Helm ignores it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class ChartValues:
 
 
 def read(path: Path, label: str, known: Mapping[str, str], refused: Mapping[str, str]) -> ChartValues:
-    """What the values file *path* sets. *known* maps a dotted key to a setting, or (in capitals) to the variable
-    of a Secret; *refused* says of a key why it is not taken.
+    """What the values file *path* sets. *known* maps a dotted key to a setting, or (in capitals) to the
+    variable of a Secret; *refused* says of a key why it is not taken.
 
     Empty values count as not said. A list or mapping becomes its JSON. Raises InputError, ``label:line``.
     """
@@ -58,7 +58,12 @@ def _leaves(
         key = f"{prefix}{name}"
         data = to_data(value)
         if data in (None, {}, []):
-            if key not in known and not _begins(key, known) and not _begins(key, refused) and key not in refused:
+            if (
+                key not in known
+                and not _begins(key, known)
+                and not _begins(key, refused)
+                and key not in refused
+            ):
                 raise _unknown(f"{label}:{line}", key, known)
         elif key in known:
             yield key, line, raw_value(value) if isinstance(value, ScalarNode) else json.dumps(data)

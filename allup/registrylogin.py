@@ -28,7 +28,9 @@ def of_password(server: str, user: str, password: str, email: str, subject: str)
     """A docker config with one log-in, as JSON; raises InputError without a user."""
     if not user or ":" in user:
         raise InputError(
-            subject, "has no user to log in as" if not user else f"the user {user!r} has a colon", next_step=""
+            subject,
+            "has no user to log in as" if not user else f"the user {user!r} has a colon",
+            next_step="",
         )
     entry = {"username": user, "password": password}
     if email:
@@ -45,7 +47,8 @@ def from_docker_config(text: str, label: str, server: str = "") -> str:
     held = {
         name: entry
         for name, entry in (config.get("auths") or {}).items()
-        if isinstance(entry, dict) and (entry.get("auth") or entry.get("identitytoken") or entry.get("password"))
+        if isinstance(entry, dict)
+        and (entry.get("auth") or entry.get("identitytoken") or entry.get("password"))
     }
     wanted = {name: e for name, e in held.items() if not server or address(name) == address(server)}
     if wanted:

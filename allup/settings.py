@@ -72,10 +72,10 @@ def resolve(
     environ: Mapping[str, str],
     files: Sequence[SettingsFile],
     platform_names: Sequence[str],
-    values: SettingsFile | None = None,
+    chart: SettingsFile | None = None,
 ) -> ResolvedSettings:
-    """The settings of *cls*: flag, *values* (a chart's, in the section ``""``), variable, *files* (the first
-    that says it wins), default.
+    """The settings of *cls*: flag, *chart* (a chart's values, in the section ``""``), variable, *files*
+    (the first that says it wins), default.
 
     *flags* are by setting name, None for one that was not given; ``no_x: True`` says False for the bool
     setting x. *platform_names* are the sections that count in a file, the first one before the others.
@@ -87,7 +87,7 @@ def resolve(
     for spec in setting_specs(cls):
         found = (
             _from_flags(spec, flags)
-            or _from_files(spec, [values] if values else (), ("",))
+            or _from_files(spec, [chart] if chart else (), ("",))
             or _from_environ(spec, environ)
             or _from_files(spec, files, platform_names)
         )

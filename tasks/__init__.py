@@ -6,10 +6,11 @@ import sys
 
 from invoke.collection import Collection
 
-from tasks import cluster, platforms, unknown
+from tasks import cluster, images, platforms, unknown
 
 ns = Collection()
 ns.add_collection(cluster.ns)
+ns.add_collection(images.ns)
 for _collection in platforms.collections(sys.argv):
     ns.add_collection(_collection)
 unknown.refuse(ns, sys.argv)

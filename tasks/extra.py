@@ -65,8 +65,8 @@ def _data_server(task: DataServer) -> Iterator[Verb]:
     what = task.help.rstrip(".")
     yield Verb(
         f"{task.name}-up",
-        f"{what}; started, unless it runs.\n\nRefused while its data are pointers of Git LFS, and where DOCKER_HOST "
-        "leads to another machine, unless --force.",
+        f"{what}; started, unless it runs.\n\nRefused while its data are pointers of Git LFS, and where "
+        "DOCKER_HOST leads to another machine, unless --force.",
         f"P.{task.name}-up --nfs-listen 192.168.39.1 --nfs-permitted 192.168.39.0/24",
         "hosting:data_server_up",
         (*HERE, "force"),

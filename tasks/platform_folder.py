@@ -14,8 +14,8 @@ class PlatformFolder:
     """One folder under ``k8s/`` with its ``platform.py`` loaded.
 
     *aliases* are further names of verbs, from its ``ALIASES``: ``{"all-up": ["start"]}``. *chart_values* and
-    *chart_refused* are the keys of a Helm chart's values that are settings, and that are not (``CHART_VALUES``,
-    ``CHART_REFUSED``).
+    *chart_refused* are the keys of a Helm chart's values that are settings, and that are not, from its
+    ``CHART_VALUES`` and ``CHART_REFUSED``.
     """
 
     collection: str

@@ -61,7 +61,7 @@ class Prepared:
             environ=os.environ,
             files=self.files,
             platform_names=(platform.collection, self.name),
-            values=self.chart.settings if self.chart else None,
+            chart=self.chart.settings if self.chart else None,
         )
         instance = self.call.given.get("instance") or self.name
         namespace = self.call.given.get("namespace") or instance

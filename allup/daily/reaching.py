@@ -30,7 +30,7 @@ def ways(
     component: str,
     path: str = "",
 ) -> tuple[Way, ...]:
-    """Every way to *path* at *target*, the one that always works first; none while its Service is not there."""
+    """Every way to *path* at *target*, the surest first; none while its Service is not there."""
     if service is None:
         return ()
     port = _port(service, target.port)

@@ -91,7 +91,7 @@ def must(command: Command, environ: Mapping[str, str], what: str) -> Ended:
 def shown(
     command: Command, environ: Mapping[str, str], what: str, output: BinaryIO | int | None = None
 ) -> None:
-    """Runs it where a person sees what it prints (or into *output*); raises AllupError unless it ends with 0."""
+    """Runs it where a person sees what it prints, or into *output*; raises AllupError when it fails."""
     path = which(command.argv[0], environ)
     code = subprocess.run(
         [path, *command.argv[1:]],

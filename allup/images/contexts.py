@@ -1,6 +1,6 @@
 """What a build is made of, as one number: the context's files, the Dockerfile and the arguments.
 
-``.dockerignore`` counts (patterns as Docker reads them: ``*``, ``**``, ``?``, ``!`` takes back, last one wins).
+``.dockerignore`` counts, as Docker reads it: ``*``, ``**``, ``?``, ``!`` takes back, the last one wins.
 """
 
 from __future__ import annotations

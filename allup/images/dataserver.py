@@ -1,7 +1,7 @@
 """The data server: NFS out of a container on this machine, for data that pods mount.
 
 The image is ``itsthenetwork/nfs-server-alpine``: NFS 4 only, port 2049, privileged, and it needs the kernel's
-nfs and nfsd. It exports its one folder as the root (fsid=0), so what clients mount is ``/`` and what is below.
+nfs and nfsd. It exports its one folder as the root (fsid=0): clients mount ``/`` and what is below.
 ``READ_ONLY`` counts when it is set at all, whatever it says.
 """
 
@@ -82,7 +82,9 @@ def read(printed: str) -> Found:
         state = str((container.get("State") or {}).get("Status", "unknown"))
         image = str((container.get("Config") or {}).get("Image", ""))
     except (ValueError, LookupError, AttributeError):
-        raise AllupError("the data server", "docker's answer is not understood", evidence=printed[:200]) from None
+        raise AllupError(
+            "the data server", "docker's answer is not understood", evidence=printed[:200]
+        ) from None
     return Found(OWNER in labels, state, labels.get(OWNER, ""), image)
 
 

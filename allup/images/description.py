@@ -15,7 +15,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,10 @@ class Description:
     folder: str = "/"
     user: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+
+    def content_name(self, key: str) -> Reference:
+        """The image's second name, of its content: where it is known, nothing needs to be loaded."""
+        return replace(self.reference, tag=f"content-{key[:16]}")
 
     def base_key(self, suite: str, machine: str) -> str:
         """What tells this root of Debian packages from another one."""
@@ -95,7 +99,7 @@ def read(folder: Path, name: str) -> Description:
         raise InputError(label, f"python names {requirements}, which is not there")
     return Description(
         name=name,
-        reference=Reference.parse(_text(label, raw, "reference") or f"local/{name}"),
+        reference=_tagged(Reference.parse(_text(label, raw, "reference") or f"local/{name}")),
         debian=_texts(label, raw, "debian"),
         requirements=(file.parent / requirements).read_text(encoding="utf-8") if requirements else "",
         folders={path: _owner(label, path, text) for path, text in _table(label, raw, "folders").items()},
@@ -108,9 +112,15 @@ def read(folder: Path, name: str) -> Description:
     )
 
 
+def _tagged(reference: Reference) -> Reference:
+    return reference if reference.tag else replace(reference, tag="latest")
+
+
 def _files(folder: Path) -> Mapping[str, Path]:
     return {
-        "/" + file.relative_to(folder).as_posix(): file for file in sorted(folder.rglob("*")) if file.is_file()
+        "/" + file.relative_to(folder).as_posix(): file
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
     }
 
 

@@ -127,7 +127,9 @@ def named(name: str, environ: Mapping[str, str]) -> Engine:
 
 def into_minikube(printed: str) -> Mapping[str, str]:
     """What ``minikube docker-env --shell none`` prints, as variables for docker."""
-    pairs = (line.partition("=") for line in printed.splitlines() if line.startswith(("DOCKER_", "MINIKUBE_")))
+    pairs = (
+        line.partition("=") for line in printed.splitlines() if line.startswith(("DOCKER_", "MINIKUBE_"))
+    )
     return {name.strip(): value.strip().strip('"') for name, _, value in pairs}
 
 

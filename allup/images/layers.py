@@ -80,9 +80,7 @@ def of_root(stream: BinaryIO, file: Path) -> tuple[Layer, bytes]:
     return made[0], installed
 
 
-def of_tree(
-    entries: Mapping[str, Path | bytes], folders: Mapping[str, tuple[int, int]], file: Path
-) -> Layer:
+def of_tree(entries: Mapping[str, Path | bytes], folders: Mapping[str, tuple[int, int]], file: Path) -> Layer:
     """The layer of single files: *entries* maps a path in the root to a file here, or to its contents; a
     symbolic link stays one. *folders* are empty folders with their owners. Everything else is root's."""
     made: list[Layer] = []

@@ -35,9 +35,11 @@ _PYTHON = re.compile(rb"^Package: python(3\.\d+)-minimal\n(?:.+\n)*?Version: (\d
 
 @dataclass(frozen=True)
 class Made:
-    """An image in the cache. *digest* is what a node knows it by; *fresh* says that it was made just now."""
+    """An image in the cache. *digest* is what a node knows it by; *by_content* its name that says what it is
+    made of; *fresh* that it was made just now."""
 
     reference: Reference
+    by_content: Reference
     file: Path
     digest: str
     content: str
@@ -87,9 +89,9 @@ def make(
     cache = cache_home(environ) / "images"
     file = cache / f"{description.name}-{content[:16]}.tar"
     facts = file.with_suffix(".json")
-    if not anew and file.is_file() and facts.is_file():
-        digest = json.loads(facts.read_text())["digest"]
-        return Made(description.reference, file, digest, content, fresh=False)
+    before = None if anew else cached(description, environ, machine)
+    if before is not None:
+        return before
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix=".making-") as scratch:
         folder = Path(scratch)
@@ -116,14 +118,15 @@ def make(
             image,
             parts,
             runs,
-            reference=description.reference,
+            names=(description.reference, description.content_name(content)),
             content=content,
             machine=machine.architecture,
         )
         _forget(cache, description.name)
         image.replace(file)
         facts.write_text(json.dumps({"digest": digest, "reference": str(description.reference)}) + "\n")
-    return Made(description.reference, file, digest, content, fresh=True)
+    by_content = description.content_name(content)
+    return Made(description.reference, by_content, file, digest, content, fresh=True)
 
 
 def cached(description: Description, environ: Mapping[str, str], machine: Machine) -> Made | None:
@@ -133,7 +136,8 @@ def cached(description: Description, environ: Mapping[str, str], machine: Machin
     facts = file.with_suffix(".json")
     if not (file.is_file() and facts.is_file()):
         return None
-    return Made(description.reference, file, json.loads(facts.read_text())["digest"], content, fresh=False)
+    digest = json.loads(facts.read_text())["digest"]
+    return Made(description.reference, description.content_name(content), file, digest, content, fresh=False)
 
 
 # ── Debian ───────────────────────────────────────────────────────────────────────────────────────────
@@ -146,6 +150,7 @@ def mmdebstrap(description: Description, machine: Machine) -> Command:
             "mmdebstrap",
             "--variant=minbase",
             "--quiet",
+            "--dpkgopt=force-unsafe-io",  # the root is a tar in the end, so no file of it needs to be synced
             *((f"--include={','.join(sorted(description.debian))}",) if description.debian else ()),
             *(f"--dpkgopt=path-exclude={pattern}" for pattern in _NOT_WANTED),
             machine.suite,
@@ -230,9 +235,7 @@ def pip(requirements: Path, target: Path, python: str) -> Command:
     )
 
 
-def _python_layer(
-    description: Description, python: str, folder: Path, environ: Mapping[str, str]
-) -> Layer:
+def _python_layer(description: Description, python: str, folder: Path, environ: Mapping[str, str]) -> Layer:
     if not python:
         raise AllupError(
             f"image {description.name}", "takes Python packages, and its Debian packages bring no python3"

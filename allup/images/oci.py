@@ -40,9 +40,12 @@ class Runs:
 
 
 def write(
-    file: Path, layers: Sequence[Layer], runs: Runs, *, reference: Reference, content: str, machine: str
+    file: Path, layers: Sequence[Layer], runs: Runs, *, names: Sequence[Reference], content: str, machine: str
 ) -> str:
-    """Writes the image to *file* and returns its ``sha256:…``: that of its manifest, by which nodes know it."""
+    """Writes the image to *file* and returns its ``sha256:…``: that of its manifest, by which nodes know it.
+
+    It has every one of *names*, each with a tag.
+    """
     config = {
         "created": _CREATED,
         "architecture": machine,
@@ -76,10 +79,11 @@ def write(
                     **_descriptor(_MANIFEST, _sha256(manifest), len(manifest)),
                     "platform": {"architecture": machine, "os": "linux"},
                     "annotations": {
-                        "io.containerd.image.name": reference.full,
-                        "org.opencontainers.image.ref.name": reference.tag or "latest",
+                        "io.containerd.image.name": name.full,
+                        "org.opencontainers.image.ref.name": name.tag,
                     },
                 }
+                for name in names
             ],
         }
     )
@@ -87,7 +91,7 @@ def write(
         [
             {
                 "Config": _blob(_sha256(configured)),
-                "RepoTags": [str(reference) if reference.tag else f"{reference}:latest"],
+                "RepoTags": [str(name) for name in names],
                 "Layers": [_blob(layer.digest) for layer in layers],
             }
         ]

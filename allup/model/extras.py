@@ -195,6 +195,4 @@ class HostsLine:
     host: str
 
 
-ExtraTask = (
-    ListChildren | RunCommand | RunTrials | ImageTask | RunImage | DataServer | PodShell | HostsLine
-)
+ExtraTask = ListChildren | RunCommand | RunTrials | ImageTask | RunImage | DataServer | PodShell | HostsLine

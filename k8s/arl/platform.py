@@ -118,7 +118,9 @@ class Settings(PlatformSettings):
     docker: str = setting("docker", env="DOCKER", help="the docker program of the docker-* tasks")
     dockerfile: str = setting("Dockerfile", env="DOCKERFILE", help="Dockerfile of docker-build")
     python: str = setting("python3", env="PYTHON", help="build argument PYTHON of docker-build")
-    source: str = setting(".", env="CURRENT_DIR", help="ARL's checkout: context of docker-build, data in data/")
+    source: str = setting(
+        ".", env="CURRENT_DIR", help="ARL's checkout: context of docker-build, data in data/"
+    )
     nfs_image: str = setting(NFS_IMAGE, help="image of the data server")
     nfs_listen: str = setting("", env="NFS_LISTEN", help="address the data server listens on")
     nfs_permitted: str = setting("", env="NFS_PERMITTED", help="who may mount: an address or network")
@@ -185,7 +187,9 @@ def platform(s: Settings) -> Platform:
                 aliases=["k8s-deploy-scheduler"],
                 down_aliases=["k8s-delete-scheduler"],
                 help="Dask's scheduler and its dashboard",
-                checks=[http(f"svc/dask-scheduler:{s.dashboard_port}", "/health", name="Dask's scheduler answers")],
+                checks=[
+                    http(f"svc/dask-scheduler:{s.dashboard_port}", "/health", name="Dask's scheduler answers")
+                ],
             ),
             Component(
                 "worker",
@@ -227,7 +231,9 @@ def platform(s: Settings) -> Platform:
                 ],
                 configs=[config_secret("jupyter-config", "jupyter_server_config.json")],
                 checks=[
-                    http(f"svc/notebook:{s.notebook_port}", "/api", expect=".version", name="Jupyter answers"),
+                    http(
+                        f"svc/notebook:{s.notebook_port}", "/api", expect=".version", name="Jupyter answers"
+                    ),
                     http(
                         f"svc/notebook:{s.notebook_port}",
                         "/api/kernels",
@@ -248,9 +254,7 @@ def platform(s: Settings) -> Platform:
     )
 
 
-def _values(
-    s: Settings, instance: str, namespace: str, source: str, login: bool
-) -> Mapping[str, Any]:
+def _values(s: Settings, instance: str, namespace: str, source: str, login: bool) -> Mapping[str, Any]:
     """What the manifests may name: every setting, and what follows from several."""
     pull_secret = PULL_SECRET if login else s.pull_secret
     dash = s.dask_style == "dash"
@@ -276,7 +280,9 @@ def _values(
         else None,
         "nfs_source": {"server": s.nfs_server, "path": s.nfs_path} if source == "nfs" else None,
         "host_path_source": {"path": s.arl_data, "type": "Directory"} if source == "host-path" else None,
-        "ingress_tls_hosts": [{"hosts": [s.ingress_host], "secretName": "arl-tls"}] if s.ingress_tls else None,
+        "ingress_tls_hosts": [{"hosts": [s.ingress_host], "secretName": "arl-tls"}]
+        if s.ingress_tls
+        else None,
         "node_selector": _json("node_selector", s.node_selector, dict),
         "tolerations": _json("tolerations", s.tolerations, list),
         "affinity": _json("affinity", s.affinity, dict),
@@ -284,7 +290,7 @@ def _values(
 
 
 def image(s: Settings) -> str:
-    """The image of all three roles: a scheduler and workers of different Dasks do not understand each other."""
+    """The one image of all three roles: different Dasks do not understand each other."""
     name = s.docker_image or (f"{s.img}:{s.tag}" if s.tag else s.img)
     prefix = s.docker_repo.strip().rstrip("/")
     return f"{prefix}/{name}" if prefix else name
@@ -308,7 +314,9 @@ def _data_source(s: Settings) -> str:
     if source == "host-path" and not s.arl_data.startswith("/"):
         raise InputError(
             "the setting arl_data",
-            f"{s.arl_data!r} is not an absolute path" if s.arl_data else "is not given, and data is host-path",
+            f"{s.arl_data!r} is not an absolute path"
+            if s.arl_data
+            else "is not given, and data is host-path",
             evidence="It is a folder of the nodes, not of this machine",
             next_step="Give --arl-data /path/on/the/nodes",
         )
@@ -473,7 +481,13 @@ def _tasks(s: Settings, login: bool) -> Sequence[ExtraTask]:
             data=data,
         ),
         run("docker-pytest", "Run pytest in ARL's image.", "pytest", "-x", "/arl/tests", data=data),
-        run("docker-lint", "Run pylint in ARL's image.", "pylint", "--extension-pkg-whitelist=numpy", "/arl/arl"),
+        run(
+            "docker-lint",
+            "Run pylint in ARL's image.",
+            "pylint",
+            "--extension-pkg-whitelist=numpy",
+            "/arl/arl",
+        ),
         run("docker-shell", "Open a shell in ARL's image.", "bash", interactive=True, data=data),
         run(
             "docker-test-data",
