@@ -417,7 +417,7 @@ def images_of(loaded: Any) -> Sequence[str]:
         values = {**platform.values, **component.values, "component": component.name}
         values |= {"instance": loaded.instance, "namespace": loaded.namespace, "platform": platform.name}
         for document in loaded.documents.get(component.name, ()):
-            body = substitute(document.node, _plain(values), document.label)
+            body = substitute(document.node, _plain(values), document.path)
             found.update(dict.fromkeys(_images(body)))
     return tuple(found)
 

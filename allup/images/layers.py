@@ -19,8 +19,22 @@ MOMENT = 1_700_000_000
 
 _BLOCK = 1 << 20
 # Of a Debian root: what is about where it was made, or is fetched anew before it is of use.
-_LEFT_OUT = ("dev/", "etc/apt/sources.list", "var/lib/apt/lists/", "var/cache/", "var/log/", "tmp/", "run/")
-_LEFT_OUT_FILES = ("etc/machine-id", "etc/hostname", "etc/resolv.conf", "var/lib/dbus/machine-id")
+_LEFT_OUT = (
+    "dev/",
+    "etc/apt/sources.list.d/",
+    "var/lib/apt/lists/",
+    "var/cache/",
+    "var/log/",
+    "tmp/",
+    "run/",
+)
+_LEFT_OUT_FILES = (
+    "etc/apt/sources.list",
+    "etc/machine-id",
+    "etc/hostname",
+    "etc/resolv.conf",
+    "var/lib/dbus/machine-id",
+)
 
 
 @dataclass(frozen=True)
@@ -106,9 +120,7 @@ def of_tree(entries: Mapping[str, Path | bytes], folders: Mapping[str, tuple[int
 
 
 def _left_out(path: str) -> bool:
-    return path in _LEFT_OUT_FILES or any(
-        path.startswith(prefix) and path != prefix.rstrip("/") for prefix in _LEFT_OUT
-    )
+    return path in _LEFT_OUT_FILES or any(path.startswith(folder) for folder in _LEFT_OUT)
 
 
 def _parents(entries: Iterable[str]) -> set[str]:
