@@ -58,7 +58,7 @@ def test_two_instances_come_up_stay_scale_and_go_down_each_by_itself(arls: tuple
     one, two = arls
     first = one.bring_up(worker_replicas=2)
     assert first.outcome == "done"
-    assert set(first.phases.values()) == {Phase.READY, Phase.DISABLED}
+    assert set(first.phases.values()) == {Phase.READY}
     checks = {check.check: check.outcome for part in first.finished.components for check in part.checks}
     assert set(checks) == {
         "Dask's scheduler answers",
