@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 INV := .venv/bin/inv
 INSTALLED := .venv/.installed
 
-.PHONY: help up down test check bench lock clean
+.PHONY: help up down test sweep check bench lock clean
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
 
@@ -16,9 +16,13 @@ up: $(INSTALLED) ## the sandbox, and RStudio on it
 down: $(INSTALLED) ## RStudio down; its data, and the sandbox, stay
 	@$(INV) k8s.all-down --context allup-sandbox
 
-test: $(INSTALLED) ## every tier this machine can run
+test: $(INSTALLED) ## every tier this machine can run, and a sample of the sweeps
 	@$(INV) cluster.build
 	@.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+sweep: $(INSTALLED) ## every kill point and pair of faults, of which test takes a sample
+	@$(INV) cluster.build
+	@.venv/bin/python -m pytest -m sweep -n auto --maxprocesses 4 --dist worksteal
 
 check: $(INSTALLED) ## format, lint, types, layers
 	@.venv/bin/ruff format --check .

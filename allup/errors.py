@@ -10,6 +10,7 @@
     ├── RunFailed                     1   a component did not come up
     ├── InputError                    2   flags, settings, YAML
     ├── ClusterError                  3   unreachable, refused, no permission
+    │   ├── Unauthenticated           3   our credentials are not accepted
     │   └── LockHeld                  3
     ├── Stuck                         4   left-overs that do not go
     ├── Differences                   5   --check found some
@@ -57,6 +58,10 @@ class ClusterError(AllupError):
     exit_code = 3
 
 
+class Unauthenticated(ClusterError):
+    """The API server does not accept our credentials (401), and there are no newer ones."""
+
+
 class LockHeld(ClusterError):
     """Another run holds the instance's Lease."""
 
@@ -65,7 +70,8 @@ class ApiError(AllupError):
     """The API server answered with an error Status.
 
     ``status`` is the HTTP code (0 when there was no answer), ``reason`` Kubernetes' own word for it
-    (API conventions, "Response Status Kind"), ``details`` the Status' ``details`` object.
+    (API conventions, "Response Status Kind"), ``details`` the Status' ``details`` object. ``in_doubt``: the
+    request was sent before, without an answer that says whether it was executed then.
     """
 
     def __init__(
@@ -83,6 +89,7 @@ class ApiError(AllupError):
         self.status = status
         self.reason = reason
         self.details = details or {}
+        self.in_doubt = False
 
 
 class NotFound(ApiError):

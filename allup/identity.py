@@ -1,40 +1,44 @@
-"""Who we are: this host, this boot, this process. A process is known by pid *and* start time,
-because pids are used again."""
+"""Who we are: this host, this boot, this process, this run. A process is known by pid *and* start time,
+because pids are used again; a process may hold several runs, one after the other or at once."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+_runs = itertools.count(1)
+
 
 @dataclass(frozen=True)
 class Holder:
-    """The identity written into a Lease: ``host/boot/pid/start``."""
+    """The identity written into a Lease: ``host/boot/pid/start/run``, a number that tells runs apart."""
 
     host: str
     boot: str
     pid: int
     start: str
+    run: int = 0
 
     def __str__(self) -> str:
-        return f"{self.host}/{self.boot}/{self.pid}/{self.start}"
+        return f"{self.host}/{self.boot}/{self.pid}/{self.start}/{self.run}"
 
     @classmethod
     def parse(cls, text: str) -> Holder | None:
         """The inverse of ``str()``; None for an identity that is not of this form."""
         parts = text.split("/")
-        if len(parts) != 4 or not parts[2].isdigit():
+        if len(parts) != 5 or not parts[2].isdigit() or not parts[4].isdigit():
             return None
-        return cls(parts[0], parts[1], int(parts[2]), parts[3])
+        return cls(parts[0], parts[1], int(parts[2]), parts[3], int(parts[4]))
 
     @classmethod
     def current(cls) -> Holder:
-        """This process."""
+        """This process, and a run in it that no other call has named."""
         pid = os.getpid()
-        return cls(socket.gethostname(), boot_id(), pid, process_start(pid) or "")
+        return cls(socket.gethostname(), boot_id(), pid, process_start(pid) or "", next(_runs))
 
     def surely_dead(self, here: Holder) -> bool:
         """True when that process ran on this host and boot, and runs no more."""

@@ -58,6 +58,11 @@ def group_of(api_version: str) -> str:
     return group if slash else ""
 
 
+def of_kubernetes_itself(namespace: str) -> bool:
+    """True for a namespace that is never deleted, and in which nothing is ever forced."""
+    return namespace == "default" or namespace.startswith("kube-")
+
+
 @dataclass(frozen=True, order=True)
 class ShortRef:
     """An object as people write it inside one platform: ``Service/nfs01``; the namespace is understood.

@@ -38,6 +38,8 @@ EVALUATION = "evaluation value"
 GENERATED = "generated"
 
 _CLOCK_SKEW = timedelta(hours=1)
+_RENEWED_BEFORE = timedelta(days=30)
+_CA_OF = "CA of "  # how the CAs made here are called, and known again
 _LONGEST_COMMON_NAME = 64  # RFC 5280, ub-common-name-length
 
 
@@ -258,13 +260,19 @@ class _Resolution:
         self.put(name, public, KEPT if same else GENERATED)
 
     def bundle(self, keys: Mapping[str, Tls]) -> None:
-        if all(name in self.kept for name in keys):
-            for name in keys:
-                self.put(name, self.kept[name], KEPT)
-            return
         names = dict.fromkeys(name for key in keys.values() for name in key.dns_names)
         if not names:
             raise InputError(self.subject(next(iter(keys))), "a server certificate needs a DNS name")
+        if all(name in self.kept for name in keys):
+            certificate = next((name for name, key in keys.items() if key.part == "certificate"), "")
+            state = _judge_certificate(self.kept.get(certificate, ""), names, self.now)
+            if state.wrong:
+                verdict = "is made anew" if state.ours else "is left, since it was not made here"
+                self.warnings.append(f"{self.subject(certificate)}: {state.wrong}; it {verdict}")
+            if not (state.wrong and state.ours):
+                for name in keys:
+                    self.put(name, self.kept[name], KEPT)
+                return
         parts = _new_certificate(names, min(key.days for key in keys.values()), self.now)
         for name, key in keys.items():
             self.put(name, parts[key.part], GENERATED)
@@ -298,6 +306,36 @@ def _public_pem(private: str) -> str | None:
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
+@dataclass(frozen=True)
+class _Certificate:
+    """What is *wrong* with a certificate (``""``: nothing), and whether it is one of *ours*."""
+
+    wrong: str = ""
+    ours: bool = True
+
+
+def _judge_certificate(pem: str, names: Iterable[str], now: datetime) -> _Certificate:
+    """A certificate against the names it has to be for. Ours is known by its issuer; what cannot be read, or
+    is no part of the bundle, is nobody's business here."""
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    try:
+        found = x509.load_pem_x509_certificate(pem.encode())
+        issuer = found.issuer.get_attributes_for_oid(NameOID.COMMON_NAME)
+        alternatives = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (ValueError, x509.ExtensionNotFound):
+        return _Certificate()
+    ours = any(str(one.value).startswith(_CA_OF) for one in issuer)
+    held = set(alternatives.get_values_for_type(x509.DNSName))
+    if lacking := [name for name in names if name not in held]:
+        return _Certificate(f"the certificate is not for {', '.join(lacking)}", ours)
+    lifetime = found.not_valid_after_utc - found.not_valid_before_utc
+    if found.not_valid_after_utc - now < min(_RENEWED_BEFORE, lifetime / 3):
+        return _Certificate(f"the certificate ends on {found.not_valid_after_utc:%Y-%m-%d}", ours)
+    return _Certificate()
+
+
 def _new_certificate(dns_names: Iterable[str], days: int, now: datetime) -> dict[str, str]:
     """A server certificate for *dns_names*, its key, and the CA that signed it, PEM, by part.
 
@@ -327,7 +365,7 @@ def _new_certificate(dns_names: Iterable[str], days: int, now: datetime) -> dict
 
     names = list(dns_names)
     common_name = next((name for name in names if len(name) <= _LONGEST_COMMON_NAME), "server")
-    issuer = named(f"CA of {common_name}"[:_LONGEST_COMMON_NAME])
+    issuer = named(f"{_CA_OF}{common_name}"[:_LONGEST_COMMON_NAME])
     ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), _new_rsa_key(2048)
     authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
     ca = (

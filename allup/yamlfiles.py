@@ -103,7 +103,7 @@ def parse_documents(text: str, name: str) -> tuple[Document, ...]:
     """The same for a text in memory, which messages call *name*."""
     import yaml
 
-    loader = _loader_class()(text)
+    loader = loader_class()(text)
     documents = []
     try:
         while loader.check_node():
@@ -112,7 +112,7 @@ def parse_documents(text: str, name: str) -> tuple[Document, ...]:
                 node = _Conversion(name).node(composed)
                 documents.append(Document(name, node, node.line))
     except yaml.YAMLError as error:
-        raise _in_words(error, text, name) from None
+        raise in_words(error, text, name) from None
     finally:
         loader.dispose()
     return tuple(documents)
@@ -164,7 +164,7 @@ _TAG_OF_TYPE: dict[type, str] = {
 
 
 @cache
-def _loader_class() -> Any:
+def loader_class() -> Any:
     """libyaml's parser with a resolver that keeps plain scalars and explicit ``!!str`` apart."""
     from yaml.cyaml import CParser  # type: ignore[attr-defined]
     from yaml.nodes import MappingNode as YamlMapping
@@ -331,7 +331,7 @@ def resolve_plain(text: str) -> Plain:
     return int(value) if value.is_integer() and abs(value) < _EXPONENT_FORM else value
 
 
-def _in_words(error: yaml.YAMLError, text: str, name: str) -> InputError:
+def in_words(error: yaml.YAMLError, text: str, name: str) -> InputError:
     """libyaml's message as subject, fact and way out."""
     from yaml.reader import ReaderError
 

@@ -58,7 +58,7 @@ def scale(call: Call) -> None:
     component = call.given["component"]
     known_component(prepared, sight, component)
     _must_be_up(prepared, component, bool(sight.objects(component)))
-    change, before, goes_back = scaling(sight, component, int(wanted))
+    change, before, goes_back = scaling(sight, component, int(wanted), call.given.get("workload") or "")
     with reporting(prepared) as report:
         run = Rollout(prepared.session, prepared.platform, component, "scale", [change], options, report)
         finished = run.run()
@@ -116,7 +116,7 @@ def rotate(call: Call) -> None:
     session.stop.set()
     again = where.open_target(prepared.target, prepared.redactor)
     with reporting(prepared) as report:
-        finished = Up(again, loaded, only, report, given).run()
+        finished = Up(again, loaded, only, report, given, told_as=f"rotate {rotation.ref.name}").run()
     leave(finished)
 
 

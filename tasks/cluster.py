@@ -176,7 +176,7 @@ def dashboard(
 ) -> None:
     """Open a dashboard of the cluster, with a login: the one that is there, else Headlamp, installed now.
 
-    The login reads everything but Secrets, for 8 hours. Until Ctrl-C, or in the background.
+    The login reads, but no Secrets and no RBAC, for 8 hours. Until Ctrl-C, or in the background.
 
     Example: inv cluster.dashboard --context staging
     """

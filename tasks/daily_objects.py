@@ -27,7 +27,7 @@ def verbs(platform: Platform) -> Iterator[Verb]:
         "List the Kubernetes Events about our objects and their pods, oldest first.",
         "P.events --since 10m",
         "inspecting:events",
-        (*WHERE, "json", "component", "since", "watch"),
+        (*WHERE, "json", "component", "pod", "since", "watch"),
     )
     yield Verb(
         "get",
@@ -73,7 +73,7 @@ def verbs(platform: Platform) -> Iterator[Verb]:
         "Run a component with another number of pods, until the next all-up goes back.",
         f"P.scale {component} 3",
         "changing:scale",
-        (*WHERE, *RUN),
+        (*WHERE, *RUN, "workload"),
         positional=("component", "replicas"),
     )
     yield Verb(

@@ -42,11 +42,11 @@ def verbs(platform: Platform) -> Iterator[Verb]:
     )
     yield Verb(
         "forward",
-        "Make ports of a component (COMPONENT) or of a Service (svc/NAME) ports of this machine: PORT, "
+        "Make ports of a component (COMPONENT), a Service (svc/NAME) or --pod ports of this machine: PORT, "
         "LOCAL:PORT or :PORT. Without ports all of them; without anything the platform's URLs.",
         f"P.forward {some} 8080:80 --background",
         "forwarding:forward",
-        (*WHERE, "background", "list", "stop", "json"),
+        (*WHERE, "pod", "background", "list", "stop", "json"),
         words=_PORTS,
     )
     yield Verb(

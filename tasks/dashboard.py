@@ -30,6 +30,7 @@ PORT = 4466
 _VERB = Verb("dashboard", "a dashboard", "cluster.dashboard", "dashboard:show", words=2)
 
 
+_READS = "reads workloads, logs, configuration, nodes and volumes, but no Secrets and no RBAC"
 Opened = Callable[[Call, background.Record], None]
 Result = TypeVar("Result")
 _SIMULATED = (
@@ -141,7 +142,7 @@ def _hand_over(prepared: Prepared, found: Dashboard, asked: Asked) -> None:
         out(_SIMULATED)
         return
     file = None if asked.token else _written(prepared, token)
-    rights = "may do anything" if asked.admin else "reads everything but Secrets"
+    rights = "may do anything" if asked.admin else _READS
     place = f"in {file}" if file else "on standard output"
     login = f"Log in with the token {place}: it {rights}, until {token.expires}."
     if asked.background:
@@ -161,12 +162,6 @@ def _hand_over(prepared: Prepared, found: Dashboard, asked: Asked) -> None:
     finally:
         if file:
             file.unlink(missing_ok=True)
-
-
-_SIMULATED = (
-    "Its pods are on simulated nodes, where no process runs, so no page can be opened; what works there: "
-    "inv k8s.status --watch."
-)
 
 
 def _to(context: Context, cluster: Mapping[str, Any], found: Dashboard, asked: Asked) -> Prepared:

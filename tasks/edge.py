@@ -31,6 +31,14 @@ _CANNOT_WRITE = {
 }
 
 
+_maskings: list[Callable[[str], str]] = []
+
+
+def masked_by(mask: Callable[[str], str]) -> None:
+    """From now on whatever leaves here goes through *mask* first: tracebacks, and faults of ours."""
+    _maskings.append(mask)
+
+
 def edge(body: Callable[P, R]) -> Callable[P, R]:
     """Put between ``@task`` and a body, so that every failure leaves with its documented exit code.
 
@@ -51,9 +59,9 @@ def edge(body: Callable[P, R]) -> Callable[P, R]:
             if isinstance(error, SystemExit | GeneratorExit):
                 raise
             if debugging():
-                traceback.print_exc()
+                sys.stderr.write(_masked(traceback.format_exc()))
             message, code = explain(error)
-            raise Exit(message, code) from error
+            raise Exit(annotated(message and _masked(message)), code) from error
 
     return guarded
 
@@ -80,6 +88,21 @@ def explain(error: BaseException) -> tuple[str | None, int]:
                 "Run the same command with ALLUP_DEBUG=1 for the traceback, and report it."
             )
             return paragraph, 1
+
+
+def annotated(message: str | None) -> str | None:
+    """*message* as an annotation where GitHub Actions runs us, so that it stands on the summary page."""
+    if message is None or os.environ.get("GITHUB_ACTIONS") != "true":
+        return message
+    from allup.report import github
+
+    return github.error("allup", message)
+
+
+def _masked(text: str) -> str:
+    for mask in _maskings:
+        text = mask(text)
+    return text
 
 
 def debugging() -> bool:

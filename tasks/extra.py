@@ -25,7 +25,7 @@ def verbs(platform: Platform) -> Iterator[Verb]:
             case ListChildren():
                 yield Verb(
                     task.name,
-                    f"{task.help}\n\n--stop NAME ends one.",
+                    f"{task.help}\n\n--stop NAME ends one, --stop all ends all of them.",
                     f"P.{task.name}",
                     "extra_bodies:children",
                     (*WHERE, "json", "stop", "yes"),
@@ -66,10 +66,10 @@ def _data_server(task: DataServer) -> Iterator[Verb]:
     yield Verb(
         f"{task.name}-up",
         f"{what}; started, unless it runs.\n\nRefused while its data are pointers of Git LFS, and where "
-        "DOCKER_HOST leads to another machine, unless --force.",
+        "DOCKER_HOST leads to another machine, unless --anyway.",
         f"P.{task.name}-up --nfs-listen 192.168.39.1 --nfs-permitted 192.168.39.0/24",
         "hosting:data_server_up",
-        (*HERE, "force"),
+        (*HERE, "anyway"),
         settings=True,
         aliases=tuple(task.up_aliases),
     )

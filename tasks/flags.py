@@ -35,19 +35,23 @@ FIXED = _flags(
     Flag("no_deps", "switch", "this component only, without what it needs"),
     Flag("cascade", "switch", "first take down what depends on it"),
     Flag("purge", "switch", "data too: claims, volumes, generated Secrets, the namespace"),
-    Flag("only", "many", "only these components and what they need, as a,b"),
-    Flag("skip", "many", "without these components, as a,b"),
+    Flag("only", "many", "only these components and what they need"),
+    Flag("skip", "many", "without these components"),
+    Flag(
+        "force", "switch", "when something is stuck: show what could be forced and what is lost, ask, do it"
+    ),
     Flag("force_conflicts", "switch", "take fields that other managers own, for this run"),
     Flag("adopt", "many", "take over an object that exists and is not ours: Kind/namespace/name"),
     Flag("no_prune", "switch", "leave what is no longer in the platform"),
     Flag("no_wait", "switch", "apply and do not wait for readiness"),
     Flag("lock_timeout", "text", "seconds to wait for another run to end (default 30)"),
-    Flag("force", "switch", "do it all the same"),
+    Flag("anyway", "switch", "even so"),
     Flag("debug", "switch", "show tracebacks"),
     Flag("values", "text", "a values.yaml of the platform's Helm chart; what it does not know is refused"),
     Flag("component", "text", "only this component"),
     Flag("pod", "text", "this pod instead of a component's"),
     Flag("container", "text", "which container of the pod"),
+    Flag("workload", "text", "which of the component's workloads, as Deployment/NAME"),
     Flag("tail", "text", "how many lines from the end (default 100)"),
     Flag("since", "text", "only the last so many seconds, or 5m, 2h"),
     Flag("previous", "switch", "the container's previous life"),
@@ -63,6 +67,12 @@ FIXED = _flags(
     Flag("watch", "switch", "go on showing, until Ctrl-C"),
     Flag("kind", "text", "only objects of this kind"),
     Flag("raw", "switch", "texts as they are, without quotes"),
+    Flag("project", "text", "the project's name (default: as Compose finds it)"),
+    Flag("profile", "many", "switch these profiles of the compose files on, as a,b; '*' is all"),
+    Flag("env_file", "many", "files of variables instead of .env"),
+    Flag("replicas", "text", "pods of each service, where it may have more than one"),
+    Flag("volumes", "text", "what volumes become: persistentVolumeClaim, emptyDir, hostPath, configMap"),
+    Flag("overwrite", "switch", "also files that somebody changed since they were written"),
 )
 
 POSITIONAL = {
@@ -83,3 +93,4 @@ UP = (
     "adopt",
     "no_wait",
 )
+DOWN = ("dry_run", "purge", "force", "yes")

@@ -18,6 +18,7 @@ from tasks import where
 from tasks.checkout import CHECKOUT
 from tasks.output import SCHEMA, say, say_json, tell
 from tasks.preparing import Prepared, names, prepare
+from tasks.simulated import NOTHING_RUNS, is_simulated
 from tasks.verb import Call
 
 if TYPE_CHECKING:
@@ -32,10 +33,20 @@ def forward(call: Call) -> None:
         _stop(call, names(call.given["stop"]))
     elif call.given.get("background"):
         prepared = prepare(call).as_last_up()
-        _wanted(prepared, call.words)
-        _say_started(call, _in_background(prepared, call.words or _url_words(prepared)))
+        words = _words(call)
+        wanted = _wanted(prepared, words)
+        _say_started(call, _in_background(prepared, words or _url_words(prepared)))
+        _warn_of_simulated(prepared, wanted)
     else:
-        carry(prepare(call).as_last_up(), _say_opened)
+        prepared = prepare(call).as_last_up()
+        _warn_of_simulated(prepared, _wanted(prepared, _words(call)))
+        carry(prepared, _say_opened)
+
+
+def _words(call: Call) -> list[str]:
+    """The call's words, ``--pod NAME`` before them."""
+    pod = call.given.get("pod")
+    return [f"pod/{pod}", *call.words] if pod else call.words
 
 
 def open_urls(prepared: Prepared) -> None:
@@ -45,6 +56,15 @@ def open_urls(prepared: Prepared) -> None:
         tell(f"{prepared.platform.name} names no URL, so there is nothing to forward")
         return
     _say_started(prepared.call, _in_background(prepared, words))
+    _warn_of_simulated(prepared, _wanted(prepared, words))
+
+
+def _warn_of_simulated(prepared: Prepared, wanted: Sequence[tuple[Behind, list[PortSpec]]]) -> None:
+    """What is forwarded to a simulated node is open here and closed there; nobody shall wonder."""
+    for behind, _ in wanted:
+        pod = pods.best(behind.pods(prepared.session.objects))
+        if pod is not None and is_simulated(prepared, pod):
+            tell(f"warning: {behind.title} is {NOTHING_RUNS}: connections to it will be closed")
 
 
 def carry(prepared: Prepared, opened_now: Callable[[Call, background.Record], None]) -> None:
@@ -55,7 +75,8 @@ def carry(prepared: Prepared, opened_now: Callable[[Call, background.Record], No
 
     call, session, mask = prepared.call, prepared.session, prepared.redactor.mask
     opened: list[Forward] = []
-    for behind, ports in _wanted(prepared, call.words):
+    words = _words(call)
+    for behind, ports in _wanted(prepared, words):
         try:
             opened += open_forwards(session, behind, ports, lambda text: tell(mask(text)))
         except BaseException:
@@ -75,7 +96,7 @@ def carry(prepared: Prepared, opened_now: Callable[[Call, background.Record], No
     record = background.Record(
         id=Path(file).stem if file else "",
         holder=str(Holder.current()),
-        key=_key(prepared, call.words),
+        key=_key(prepared, words),
         ports=tuple(str(one) for one in opened),
         urls=urls,
     )
@@ -116,7 +137,7 @@ def _wanted(prepared: Prepared, words: Sequence[str]) -> list[tuple[Behind, list
 
 
 def _behind(prepared: Prepared, word: str) -> Behind:
-    from tasks.streaming import component
+    from tasks.streaming import component, named_pod
 
     kind, slash, name = word.partition("/")
     if not slash:
@@ -125,7 +146,7 @@ def _behind(prepared: Prepared, word: str) -> Behind:
     if kind in ("svc", "service", "services"):
         return pods.of_service(name, namespace, objects)
     if kind in ("pod", "pods"):
-        return Behind(f"pod/{name}", namespace, pod=name)
+        return named_pod(prepared, name)
     raise InputError(f"{word!r}", "is not understood", next_step="Write COMPONENT, svc/NAME or pod/NAME")
 
 

@@ -78,7 +78,7 @@ def data_server_up(call: Call) -> None:
     """Starts the data server, unless it runs."""
     server = _server(call)
     folder = Path(server.folder)
-    if not call.given.get("force"):
+    if not call.given.get("anyway"):
         dataserver.refuse_elsewhere(os.environ)
         dataserver.refuse_pointers(folder)
     found = _found(server)

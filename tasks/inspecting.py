@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,7 +61,7 @@ def _described(prepared: Prepared, sight: Sight) -> Sequence[Description]:
     from allup.diagnosis.event_list import Claimants, event_lines
     from allup.errors import ApiError
     from allup.readiness import judge
-    from allup.run.waiting import Beside
+    from allup.run.beside import Beside
 
     session, store = prepared.session, sight.watches.store
     ours, now = sight.ours(), session.clock.now()
@@ -131,17 +131,20 @@ def events(call: Call) -> None:
     since = call.given.get("since")
     oldest = session.clock.now() - timedelta(seconds=seconds("--since", since, 1)) if since else None
     mask, ours = prepared.redactor.mask, sight.ours()
-    claimants = Claimants(ours)
-    found = event_lines(
-        list_events(session, prepared.platform.namespace, ours), claimants, component=wanted, since=oldest
-    )
+    claimants, pod = Claimants(ours), call.given.get("pod")
+
+    def lines_of(events: Iterable[Mapping[str, Any]]) -> Sequence[EventLine]:
+        lines = event_lines(events, claimants, component=wanted, since=oldest)
+        return [line for line in lines if not pod or line.about == f"Pod/{pod}"]
+
+    found = lines_of(list_events(session, prepared.platform.namespace, ours))
     if call.given.get("watch"):
         shown: dict[tuple[str, ...], int] = {}
         for line in found:
             _say_event(prepared, line)
             shown[_same(line)] = line.count
         for event in follow_events(session, prepared.platform.namespace):
-            for line in event_lines([event], claimants, component=wanted, since=oldest):
+            for line in lines_of([event]):
                 if shown.get(_same(line)) != line.count:
                     _say_event(prepared, line)
                     shown[_same(line)] = line.count
@@ -229,7 +232,7 @@ def get(call: Call) -> None:
 
 def orphans(call: Call) -> None:
     """Objects with our labels that no component claims."""
-    from allup.daily import orphans as judging
+    from allup.run import orphans as judging
     from allup.run.workers import Pool
 
     prepared = prepare(call)
@@ -237,9 +240,18 @@ def orphans(call: Call) -> None:
     sight = look(prepared)
     pool = Pool(prepared.options(60).jobs)
     try:
-        everything = judging.labelled(session, platform.namespace, platform.instance, pool)
+        refused: list[str] = []
+        everything = judging.labelled(
+            session,
+            platform.namespace,
+            platform.instance,
+            pool,
+            on_refused=lambda resource: refused.append(resource.plural),
+        )
     finally:
         pool.close()
+    if refused:
+        sys.stderr.write(f"warning: left out, since we may not list them: {', '.join(sorted(refused))}\n")
     kinds = kinds_of(prepared) | (sight.inventory.group_kinds if sight.inventory else frozenset())
     known = {one.name for one in platform.components} | set(sight.inventory.graph if sight.inventory else ())
     found = judging.judge(everything, instance=platform.instance, components=known, kinds=kinds)

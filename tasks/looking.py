@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from tasks.preparing import Prepared, names, prepare
 from tasks.verb import Call
 
 if TYPE_CHECKING:
+    from allup.diagnosis import Finding
     from allup.manifests import Desired
     from allup.run.planning import Plan
     from allup.run.seeing import Sight
@@ -42,16 +43,29 @@ def show_plan(prepared: Prepared, options: RunOptions, *, fields: bool = False) 
     loaded = prepared.loaded
     made = make_plan(prepared.session, loaded, options, prepared.given)
     prepared.session.stop.set()
-    if prepared.call.given.get("json"):
-        say_json(_plan_json(made))
-    else:
-        _say_plan(prepared, made, fields)
+    _show(prepared, made, fields)
     if prepared.call.given.get("check") and made.changes:
         raise Differences(
             made.instance,
             f"{len(made.changes)} objects would be created, changed or removed",
             next_step=f"Do it with inv {prepared.call.platform.collection}.all-up",
         )
+
+
+def show_down(prepared: Prepared, kinds: frozenset[GroupKind], options: RunOptions) -> None:
+    """Prints what a down would do."""
+    from allup.run.previewing import preview_down
+
+    made = preview_down(prepared.session, prepared.platform, kinds, options)
+    prepared.session.stop.set()
+    _show(prepared, made)
+
+
+def _show(prepared: Prepared, made: Plan, fields: bool = False) -> None:
+    if prepared.call.given.get("json"):
+        say_json(_plan_json(made))
+    else:
+        _say_plan(prepared, made, fields)
 
 
 def _say_plan(prepared: Prepared, made: Plan, fields: bool) -> None:
@@ -68,7 +82,8 @@ def _say_plan(prepared: Prepared, made: Plan, fields: bool) -> None:
         rows = [(e.action, e.component, str(e.ref), mask(_note(e.note, len(e.differences)))) for e in shown]
         say(table(("ACTION", "COMPONENT", "OBJECT", "NOTE"), rows))
     for change in made.settings:
-        say(f"setting {change.name}: {change.before} → {change.after} (last up: {change.before_origin})")
+        before, after = (_shown(value) or "not set" for value in (change.before, change.after))
+        say(mask(f"setting {change.name}: {before} → {after} (last up: {change.before_origin})"))
     for warning in made.warnings:
         say(f"warning: {mask(warning)}")
     counts = {
@@ -78,7 +93,8 @@ def _say_plan(prepared: Prepared, made: Plan, fields: bool) -> None:
         what = ", ".join(f"{n} {_BECOMES[action]}" for action, n in counts.items())
         say(f"{made.instance}: {what}. Nothing was touched.")
     else:
-        say(f"{made.instance}: nothing would change ({counts.get('unchanged', 0)} objects unchanged).")
+        same = "unchanged" if "unchanged" in counts or "keep" not in counts else "keep"
+        say(f"{made.instance}: nothing would change ({counts.get(same, 0)} objects {_BECOMES[same]}).")
 
 
 _BECOMES = {
@@ -86,6 +102,7 @@ _BECOMES = {
     "change": "to change",
     "replace": "to replace",
     "prune": "to prune",
+    "delete": "to delete",
     "keep": "kept",
     "unchanged": "unchanged",
     "conflict": "in conflict",
@@ -237,11 +254,20 @@ def _status_text(prepared: Prepared, sight: Sight) -> str:
 
 def why(call: Call) -> None:
     """Why what is not right is not right."""
+    from allup.report.summary import facts
+
     prepared = prepare(call)
     sight = look(prepared)
     wanted = component_flag(prepared)
-    found = sight.findings(wanted)
-    down = [s.name for s in sight.components() if s.state == "down" and wanted in ("", s.name)]
+    found: Sequence[tuple[str, Finding]]
+    if pod := call.given.get("pod"):
+        component, finding = sight.finding_of_pod(str(pod))
+        found, down, kept = [(component, finding)] if finding else [], [], []
+        wanted = f"pod {pod}"
+    else:
+        found = sight.findings(wanted)
+        states = [(s.name, s.state) for s in sight.components() if wanted in ("", s.name)]
+        down, kept = ([n for n, state in states if state == which] for which in ("down", "kept"))
     mask = prepared.redactor.mask
     if call.given.get("json"):
         say_json(
@@ -257,8 +283,12 @@ def why(call: Call) -> None:
                         "cause": f.cause,
                         "message": mask(f.message),
                         "hopeless": f.hopeless,
+                        "culprit": ref_json(f.culprit) if f.culprit else None,
+                        "evidence": mask(f.evidence),
+                        "consequences": [mask(line) for line in f.consequences],
                         "last_event": mask(f.last_event),
                         "log_lines": [mask(line) for line in f.log_lines],
+                        "previous_lines": [mask(line) for line in f.previous_lines],
                         "next_step": f.next_step,
                     }
                     for component, f in found
@@ -268,12 +298,13 @@ def why(call: Call) -> None:
         return
     for component, f in found:
         say(mask(f"{component}: {f.ref}: {f.message}"))
-        for line in (f.last_event, *f.log_lines, f.next_step):
-            if line:
-                say(mask(f"    {line}"))
+        for label, line in facts(f):
+            say(mask(f"    {label:<10}  {line}"))
     if down:
         say(f"Not up: {', '.join(down)}.")
-    if not found and not down:
+    if kept:
+        say(f"Taken down, with their data kept: {', '.join(kept)}.")
+    if not found and not down and not kept:
         say(f"{wanted or prepared.platform.instance}: everything is as it should be.")
 
 

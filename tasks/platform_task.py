@@ -86,7 +86,8 @@ def _word(number: int) -> Argument:
 
 def _fixed(flag: Flag) -> Argument:
     kind = {"switch": bool, "text": str, "many": list}[flag.kind]
-    return _argument(flag.name, kind, flag.help)
+    several = " (one word, or several with commas)" if flag.kind == "many" else ""  # Invoke shows no =STRING
+    return _argument(flag.name, kind, flag.help + several)
 
 
 def _argument(name: str, kind: type, help: str) -> Argument:

@@ -20,6 +20,7 @@ from allup.run.options import RunOptions
 from allup.run.secretsource import Given
 from allup.settings import ResolvedSettings, SettingsFile, check_known, resolve
 from tasks import where, withheld
+from tasks.edge import masked_by
 from tasks.verb import Call
 
 if TYPE_CHECKING:
@@ -172,13 +173,21 @@ def prepare(call: Call) -> Prepared:
     redactor = Redactor()
     for value in withheld.values().values():
         redactor.add(value)
+    masked_by(redactor.mask)
     return Prepared(call, redactor)
 
 
 def read_file(path: str) -> str | None:
-    """The text of a file a flag names (``-`` is standard input), None when it is not there."""
+    """The text of a file a flag names (``-`` is standard input), None when it is not there.
+
+    ``FILE#NAME`` is a variable in a compose file or a file of variables (see ``allup.compose.lookup``).
+    """
     if path == "-":
         return sys.stdin.read()
+    if "#" in path and not Path(path).expanduser().exists():
+        from allup.compose import lookup
+
+        return lookup.value(path, withheld.environ())
     try:
         return Path(path).expanduser().read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -42,19 +42,30 @@ def up(call: Call) -> None:
 def down(call: Call) -> None:
     """all-down, and the down of one component."""
     from allup.run.down import Down
-    from tasks.looking import kinds_of
+    from allup.run.session import Session
+    from tasks.looking import kinds_of, show_down
     from tasks.questions import confirm
 
     prepared = prepare(call)
     options = prepared.options(DOWN_TIMEOUT)
     kinds = kinds_of(prepared)
-    session = prepared.session
-    if options.purge and not session.sandbox:
+    if call.given.get("dry_run") or call.context.config.run.dry:
+        show_down(prepared, kinds, options)
+        return
+    if options.purge and not prepared.session.sandbox:
         what = call.verb.component or prepared.platform.instance
-        confirm(f"Purge {what} on {session.context}: its data is lost.", call.given.get("yes"))
-    with reporting(prepared) as report:
-        finished = Down(session, prepared.platform, kinds, options, report).run()
-    leave(finished)
+        confirm(f"Purge {what} on {prepared.session.context}: its data is lost.", call.given.get("yes"))
+
+    def run(session: Session) -> RunFinished:
+        with reporting(prepared) as report:
+            return Down(session, prepared.platform, kinds, options, report).run()
+
+    if call.given.get("force"):
+        from tasks.forcing import down_by_force
+
+        leave(down_by_force(prepared, options, run))
+    else:
+        leave(run(prepared.session))
 
 
 def wait(call: Call) -> None:

@@ -22,6 +22,7 @@ from allup.report.tables import table
 from tasks.output import SCHEMA, say, say_json, tell
 from tasks.preparing import Prepared, prepare, seconds, whole_number
 from tasks.remainder import remainder
+from tasks.simulated import in_words, is_simulated, nothing_there
 from tasks.verb import Call
 
 
@@ -49,6 +50,10 @@ def logs(call: Call) -> None:
     if given.get("follow"):
         if given.get("previous"):
             raise InputError("--previous", "has ended, so there is nothing to follow")
+        for pod in found:
+            if is_simulated(prepared, pod):  # what has no log would be asked for one for ever
+                with in_words(prepared, pod, "log to follow"):
+                    streams.logs(session.api, target.namespace, pod["metadata"]["name"], tail=1)
         Following(
             session,
             target,
@@ -72,13 +77,15 @@ def logs(call: Call) -> None:
                 since_seconds=since_seconds,
             )
         except AllupError as error:
-            failures.append(f"{where} {name}: {error.fact}")
+            failures.append((pod, f"{where} {name}: {error.fact}"))
             continue
         for line in text.splitlines():
             say(prefixes.of(where, name) + mask(line))
     if len(failures) == len(sources):
-        raise AllupError(f"logs of {target.title}", mask("; ".join(failures)))
-    for failure in failures:
+        if is_simulated(prepared, failures[0][0]):
+            raise nothing_there(prepared, failures[0][0], "log")
+        raise AllupError(f"logs of {target.title}", mask("; ".join(said for _, said in failures)))
+    for _, failure in failures:
         tell(mask(failure))
 
 
@@ -94,17 +101,19 @@ def shell(call: Call) -> None:
     container = pods.chosen_container(pod, str(call.given.get("container") or ""))
     name = pod["metadata"]["name"]
     tell(f"{name}, container {container}")
-    channels = open_command(
-        prepared.session.api,
-        target.namespace,
-        name,
-        terminal.SHELL,
-        container=container,
-        stdin=True,
-        tty=True,
-    )
+    with in_words(prepared, pod, "shell"):
+        channels = open_command(
+            prepared.session.api,
+            target.namespace,
+            name,
+            terminal.SHELL,
+            container=container,
+            stdin=True,
+            tty=True,
+        )
     result = terminal.lend(channels, sys.stdin.fileno(), sys.stdout.fileno())
-    _leave(result, f"shell in {name}", f"inv {call.platform.collection}.debug brings a shell along")
+    with in_words(prepared, pod, "shell"):
+        _leave(result, f"shell in {name}", f"inv {call.platform.collection}.debug brings a shell along")
 
 
 def execute(call: Call) -> None:
@@ -124,9 +133,10 @@ def execute(call: Call) -> None:
     name = pod["metadata"]["name"]
     limit = call.given.get("timeout")
     piped = _is_piped(0)
-    channels = open_command(
-        prepared.session.api, target.namespace, name, command, container=container, stdin=piped
-    )
+    with in_words(prepared, pod, "command"):
+        channels = open_command(
+            prepared.session.api, target.namespace, name, command, container=container, stdin=piped
+        )
     if piped and channels.subprotocol != V5:
         tell("warning: this server (older than 1.30) cannot be told that the input has ended")
     result = drive(
@@ -136,7 +146,8 @@ def execute(call: Call) -> None:
         source=0 if piped else None,
         timeout=seconds("--timeout", limit, 60) if limit else None,
     )
-    _leave(result, f"{command[0]} in {name}", "")
+    with in_words(prepared, pod, "command"):
+        _leave(result, f"{command[0]} in {name}", "")
 
 
 def debug(call: Call) -> None:
@@ -155,9 +166,12 @@ def debug(call: Call) -> None:
     wanted = str(call.given.get("container") or "")
     runs = pods.runs(found, pods.chosen_container(found, wanted))
     copy = None
+    simulated = is_simulated(prepared, found)
+    patience = debugging.PATIENCE_SIMULATED if simulated else debugging.PATIENCE
     if runs:
         tell(f"{name} runs: adding a debugging container to it")
-        container = debugging.add_ephemeral(session, found, image, wanted)
+        with in_words(prepared, found, "debugging container"):
+            container = debugging.add_ephemeral(session, found, image, wanted, patience)
         where = name
     else:
         tell(f"{name} does not run: making a copy that waits instead")
@@ -224,20 +238,21 @@ def dns(call: Call) -> None:
     names = words[1:2] or [*sorted(there), "kubernetes.default"]
     rows = []
     for name in names:
-        result = streams.execute(
-            session.api,
-            target.namespace,
-            where,
-            resolving.command(name),
-            container=container,
-            timeout=15.0,
-        )
-        if result.failure:
-            raise AllupError(
-                f"dns from {where}",
-                f"cannot be looked up: {result.failure}",
-                next_step=f"inv {call.platform.collection}.debug --pod {where} brings a shell along",
+        with in_words(prepared, pod, "name resolution"):
+            result = streams.execute(
+                session.api,
+                target.namespace,
+                where,
+                resolving.command(name),
+                container=container,
+                timeout=15.0,
             )
+            if result.failure:
+                raise AllupError(
+                    f"dns from {where}",
+                    f"cannot be looked up: {result.failure}",
+                    next_step=f"inv {call.platform.collection}.debug --pod {where} brings a shell along",
+                )
         found = resolving.read(name, result.stdout)
         good, verdict = resolving.verdict(found, there.get(name, ""))
         rows.append((name, good, verdict, found))
@@ -283,7 +298,7 @@ def _target(prepared: Prepared) -> Behind:
     call = prepared.call
     pod = call.given.get("pod")
     if pod:
-        return _pod(prepared, str(pod))
+        return named_pod(prepared, str(pod))
     name = call.words[0] if call.words else ""
     return component(prepared, name)
 
@@ -302,7 +317,8 @@ def component(prepared: Prepared, name: str) -> Behind:
     )
 
 
-def _pod(prepared: Prepared, name: str) -> Behind:
+def named_pod(prepared: Prepared, name: str) -> Behind:
+    """That pod; raises InputError with a suggestion when it is not there."""
     from allup.refs import ObjectRef
 
     namespace = prepared.platform.namespace

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from allup.model.platform import Component, Platform
-from tasks.flags import RUN, UP, WHERE
+from tasks.flags import DOWN, RUN, UP, WHERE
 from tasks.verb import Verb
 
 
@@ -26,7 +26,7 @@ def platform_verbs(platform: Platform) -> Iterator[Verb]:
         "unless --purge.",
         "P.all-down",
         "running:down",
-        (*WHERE, *RUN, "purge", "yes"),
+        (*WHERE, *RUN, *DOWN),
     )
     yield Verb(
         "plan",
@@ -71,7 +71,7 @@ def platform_verbs(platform: Platform) -> Iterator[Verb]:
         "Say why what is not right is not right: object, cause, last event, last log lines.",
         "P.why",
         "looking:why",
-        (*WHERE, "json", "component"),
+        (*WHERE, "json", "component", "pod"),
     )
     yield Verb(
         "settings",
@@ -140,7 +140,7 @@ def _down(component: Component) -> Verb:
         f"Take {component.name} down; refused while others use it, unless --cascade.",
         f"P.{component.down_task}",
         "running:down",
-        (*WHERE, *RUN, "cascade", "purge", "yes"),
+        (*WHERE, *RUN, *DOWN, "cascade"),
         aliases=tuple(component.down_aliases),
         component=component.name,
     )

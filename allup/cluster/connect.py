@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,7 @@ import kubernetes.client
 import kubernetes.config
 import yaml
 
-from allup.cluster.requests import Api
+from allup.cluster.requests import Api, Timeouts
 from allup.errors import ApiError, ClusterError, InputError, did_you_mean
 from allup.redaction import Redactor
 
@@ -32,7 +35,13 @@ def contexts(kubeconfig: str) -> tuple[str, ...]:
 
 
 def connect(
-    kubeconfig: str, context: str, *, redactor: Redactor, stop: threading.Event, patience: float = 30.0
+    kubeconfig: str,
+    context: str,
+    *,
+    redactor: Redactor,
+    stop: threading.Event,
+    patience: float = 30.0,
+    timeouts: Timeouts = Timeouts(),  # noqa: B008  # frozen
 ) -> Api:
     """An Api for one context. Sends nothing yet. Raises InputError and ClusterError."""
     settings = _read(kubeconfig)
@@ -43,18 +52,9 @@ def connect(
             f"is not in {kubeconfig}{did_you_mean(context, known)}",
             evidence=f"It has {', '.join(known) or 'none'}",
         )
-    errors = _Errors()
-    library_log = logging.getLogger()
-    library_log.addHandler(errors)
     configuration = kubernetes.client.Configuration()
-    try:
-        kubernetes.config.load_kube_config(  # type: ignore[no-untyped-call]
-            config_file=kubeconfig, context=context, client_configuration=configuration, persist_config=False
-        )
-    except (kubernetes.config.ConfigException, OSError, ValueError) as error:
-        raise ClusterError(f"context {context!r}", f"its kubeconfig cannot be used ({error})") from error
-    finally:
-        library_log.removeHandler(errors)
+    with _library_errors() as errors:
+        _load(kubeconfig, context, configuration)
     user = _user(settings, context)
     if "exec" in user and not (configuration.api_key or configuration.cert_file):
         raise ClusterError(
@@ -65,9 +65,39 @@ def connect(
         )
     configuration.connection_pool_maxsize = POOL_SIZE
     configuration.retries = False
-    configuration.socket_options = None
+    # A log is followed for as long as it says nothing: only the kernel can find out that its server is gone.
+    configuration.socket_options = [
+        (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    ]
     client = kubernetes.client.ApiClient(configuration)
-    return Api(client, redactor=redactor, stop=stop, patience=patience, headers=_impersonation(user, context))
+
+    def renew() -> None:
+        """Reads the kubeconfig again and runs its plugin: a token may be refused before it says it ends."""
+        fresh = kubernetes.client.Configuration()
+        with _library_errors():
+            _load(kubeconfig, context, fresh)
+        configuration.api_key = fresh.api_key
+        configuration.refresh_api_key_hook = fresh.refresh_api_key_hook
+
+    return Api(
+        client,
+        redactor=redactor,
+        stop=stop,
+        patience=patience,
+        timeouts=timeouts,
+        headers=_impersonation(user, context),
+        renew=renew,
+    )
+
+
+def _load(kubeconfig: str, context: str, configuration: Any) -> None:
+    try:
+        kubernetes.config.load_kube_config(  # type: ignore[no-untyped-call]
+            config_file=kubeconfig, context=context, client_configuration=configuration, persist_config=False
+        )
+    except (kubernetes.config.ConfigException, OSError, ValueError) as error:
+        raise ClusterError(f"context {context!r}", f"its kubeconfig cannot be used ({error})") from error
 
 
 def server_version(api: Api) -> str:
@@ -75,7 +105,7 @@ def server_version(api: Api) -> str:
     answer = api.get("/version")
     try:
         version = (int(answer["major"]), int(str(answer["minor"]).rstrip("+")))
-    except (KeyError, ValueError):
+    except (KeyError, TypeError, ValueError):
         raise ClusterError(f"cluster at {api.server}", "does not tell its version") from None
     if version < OLDEST_SERVER:
         raise ClusterError(
@@ -90,13 +120,14 @@ def fingerprints(api: Api) -> tuple[str, ...]:
     """What tells this cluster from another of the same name, the better first.
 
     kube-system's uid where it may be read; ``ca:`` and the hash of the authority that its certificate is
-    checked against, if there is one.
+    checked against, if there is one. Raises when the server fails to answer: that is no other cluster.
     """
     found = []
     try:
         found.append(str(api.get("/api/v1/namespaces/kube-system")["metadata"]["uid"]))
-    except ApiError:
-        pass
+    except ApiError as error:
+        if error.status not in (403, 404):
+            raise
     authority = api.configuration.ssl_ca_cert
     if authority:
         found.append("ca:" + hashlib.sha256(Path(authority).read_bytes()).hexdigest())
@@ -150,6 +181,16 @@ def _impersonation(user: dict[str, Any], context: str) -> dict[str, str]:
     if groups:
         headers["Impersonate-Group"] = str(groups[0])
     return headers
+
+
+@contextmanager
+def _library_errors() -> Iterator[_Errors]:
+    errors, library_log = _Errors(), logging.getLogger()
+    library_log.addHandler(errors)
+    try:
+        yield errors
+    finally:
+        library_log.removeHandler(errors)
 
 
 class _Errors(logging.Handler):

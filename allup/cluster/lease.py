@@ -2,6 +2,10 @@
 
 Taken by whoever finds it free, expired by the finder's own clock, or held by a process of this very host
 and boot that is dead. Every change of hands is guarded by the resourceVersion that was read.
+
+Nobody may take it before DURATION has passed since its last renewal, so its holder stops writing
+a little earlier (WRITE_FOR), counted from before the renewal was sent. It goes on when a renewal succeeds:
+that needs the resourceVersion of the one before, so nobody else had the lock in between.
 """
 
 from __future__ import annotations
@@ -13,17 +17,30 @@ from datetime import UTC, datetime
 from typing import Any
 
 from allup.cluster.requests import Api
-from allup.errors import AllupError, ApiError, LockHeld, NotFound
+from allup.errors import AllupError, ApiError, ClusterError, LockHeld, NotFound
 from allup.identity import Holder
 from allup.model import labels
 
 DURATION = 15.0
+WRITE_FOR = 10.0
 RENEW_EVERY = 5.0
+TRY_AGAIN_AFTER = 1.0
+LOST_AFTER = 45.0
 _LOOK_EVERY = 0.5
+_PATIENCE = 3.0
+
+
+def awake() -> float:
+    """Seconds that also grow while the machine sleeps, where it can tell: others' clocks go on then."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 class Lease:
-    """The Lease of one instance. ``acquire``, then it renews itself until ``release``."""
+    """The Lease of one instance. ``acquire``, then it renews itself until ``release``.
+
+    Meanwhile it is the connection's fence: writes wait while it is not known to be ours.
+    """
 
     def __init__(
         self,
@@ -33,7 +50,7 @@ class Lease:
         *,
         here: Holder,
         on_lost: Callable[[AllupError], None],
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = awake,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._api = api
@@ -46,6 +63,10 @@ class Lease:
         self._monotonic = monotonic
         self._now = now
         self._held: dict[str, Any] | None = None
+        self._renewed = 0.0
+        self._lost: AllupError | None = None
+        self._failure: AllupError | None = None
+        self._writing = threading.Lock()
         self._released = threading.Event()
 
     def acquire(self, timeout: float, *, on_wait: Callable[[str], None] = lambda _: None) -> int:
@@ -78,21 +99,50 @@ class Lease:
             on_wait(_who(holder))
             if self._api.stop.wait(min(_LOOK_EVERY, max(give_up - self._monotonic(), 0.01))):
                 raise self._held_by(holder, found)
+        self._api.fence = self.await_ours
         threading.Thread(target=self._renew, name="lease", daemon=True).start()
         return last_held
+
+    @property
+    def may_write(self) -> bool:
+        """True while nobody else can have the lock."""
+        return self._lost is None and self._monotonic() - self._renewed < WRITE_FOR
+
+    def await_ours(self, patience: float) -> None:
+        """Returns as soon as we may write: nobody else can have the lock for a while yet.
+
+        Raises LockHeld or what kept us from renewing it, at the latest after *patience* seconds.
+        """
+        give_up = self._monotonic() + patience
+        while self._lost is None and not self.may_write:
+            if self._monotonic() >= give_up or self._api.stop.wait(0.05):
+                raise self._not_renewed()
+        if self._lost is not None:
+            raise self._lost
 
     def release(self) -> None:
         """Gives the lock back, at best; never raises: it would expire anyway."""
         self._released.set()
-        held, self._held = self._held, None
-        if held is None:
-            return
-        held["spec"]["holderIdentity"] = ""
-        held["spec"]["leaseDurationSeconds"] = 1
-        try:
-            self._put(held)
-        except AllupError:
-            pass
+        self._api.fence = None
+        with self._writing:
+            held, self._held = self._held, None
+            if held is None or isinstance(self._lost, LockHeld):
+                return
+            for _ in range(2):
+                held["spec"]["holderIdentity"] = ""
+                held["spec"]["leaseDurationSeconds"] = 1
+                try:
+                    self._put(held)
+                except ApiError as error:
+                    # Ours in a version we do not know: the answer to a renewal was lost.
+                    found = self._read_at_best() if error.status == 409 else None
+                    if found is None or found["spec"].get("holderIdentity") != str(self._here):
+                        return
+                    held = found
+                except AllupError:
+                    return
+                else:
+                    return
 
     def _free(self, holder: str) -> bool:
         if not holder or holder == str(self._here):
@@ -100,14 +150,21 @@ class Lease:
         other = Holder.parse(holder)
         return other is not None and other.surely_dead(self._here)
 
-    def _read(self) -> dict[str, Any] | None:
+    def _read(self, patience: float | None = None) -> dict[str, Any] | None:
+        path = f"{self._collection}/{self._name}"
         try:
-            found: dict[str, Any] = self._api.get(f"{self._collection}/{self._name}")
+            found: dict[str, Any] = self._api.request("GET", path, timeout=patience, patience=patience)[1]
         except NotFound:
             return None
         return found
 
-    def _create(self) -> bool:
+    def _read_at_best(self) -> dict[str, Any] | None:
+        try:
+            return self._read(_PATIENCE)
+        except AllupError:
+            return None
+
+    def _create(self, patience: float | None = None) -> bool:
         body = {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
@@ -118,8 +175,19 @@ class Lease:
             },
             "spec": self._spec(0),
         }
+        began = self._monotonic()
         try:
-            self._held = self._api.request("POST", self._collection, (), body)[1]
+            self._held = self._api.request(
+                "POST",
+                self._collection,
+                (),
+                body,
+                timeout=patience,
+                patience=patience,
+                checked=True,
+                fenced=False,
+            )[1]
+            self._renewed = began
         except ApiError as error:
             if error.status == 409:
                 return False
@@ -128,8 +196,10 @@ class Lease:
 
     def _take(self, found: dict[str, Any]) -> bool:
         found["spec"] = self._spec(int(found["spec"].get("leaseTransitions") or 0) + 1)
+        began = self._monotonic()
         try:
             self._held = self._put(found)
+            self._renewed = began
         except ApiError as error:
             if error.status in (404, 409):
                 return False
@@ -137,7 +207,12 @@ class Lease:
         return True
 
     def _put(self, body: dict[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = self._api.request("PUT", f"{self._collection}/{self._name}", (), body)[1]
+        # The resourceVersion in it makes it safe to repeat: a second one finds that the first was executed.
+        path = f"{self._collection}/{self._name}"
+        timeout = min(_PATIENCE, self._api.timeouts.answer)
+        answer: dict[str, Any] = self._api.request(
+            "PUT", path, (), body, timeout=timeout, patience=_PATIENCE, checked=True, fenced=False
+        )[1]
         return answer
 
     def _spec(self, transitions: int) -> dict[str, Any]:
@@ -154,30 +229,53 @@ class Lease:
         return self._now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
     def _renew(self) -> None:
-        renewed = self._monotonic()
-        while not self._released.wait(RENEW_EVERY):
-            held = self._held
-            if held is None:
+        pause = RENEW_EVERY
+        while not self._released.wait(pause):
+            pause = TRY_AGAIN_AFTER
+            with self._writing:
+                held = self._held
+                if held is None or self._released.is_set():
+                    return
+                began = self._monotonic()
+                held["spec"]["renewTime"] = self._timestamp()
+                try:
+                    self._held = self._put(held)
+                    self._renewed = began
+                    pause = RENEW_EVERY
+                    continue
+                except AllupError as error:
+                    self._failure = error
+                    lost: AllupError | None = None
+                    if isinstance(error, NotFound):
+                        try:
+                            lost = None if self._create(_PATIENCE) else self._taken()
+                        except ApiError:  # the whole namespace is going, at our word
+                            self._api.fence = None
+                            return
+                        except AllupError as worse:
+                            self._failure = worse
+                    elif isinstance(error, ApiError) and error.status == 409:
+                        lost = self._taken()
+                    if lost is None and self._monotonic() - self._renewed > LOST_AFTER:
+                        lost = self._not_renewed()
+                    self._lost = lost
+            if lost is not None:
+                self._on_lost(lost)
                 return
-            held["spec"]["renewTime"] = self._timestamp()
-            try:
-                self._held = self._put(held)
-                renewed = self._monotonic()
-            except AllupError as error:
-                if self._released.is_set():
-                    return
-                if isinstance(error, NotFound):  # its namespace is being purged, by us
-                    return
-                if isinstance(error, ApiError) and error.status == 409:
-                    error = self._taken() or error
-                if isinstance(error, LockHeld) or self._monotonic() - renewed > DURATION:
-                    self._on_lost(error)
-                    return
+
+    def _not_renewed(self) -> ClusterError:
+        silent = self._monotonic() - self._renewed
+        return ClusterError(
+            f"instance {self._instance}",
+            f"its lock could not be renewed for {silent:.0f} s, so nothing more was written",
+            evidence=str(self._failure or ""),
+            next_step="Run the same command again",
+        )
 
     def _taken(self) -> LockHeld | None:
         """Why the Lease we hold has changed: None when it is still ours and only touched by somebody."""
         try:
-            found = self._read()
+            found = self._read(_PATIENCE)
         except AllupError:
             return None
         holder = str(found["spec"].get("holderIdentity") or "") if found else ""

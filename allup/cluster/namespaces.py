@@ -11,8 +11,6 @@ from allup.errors import ApiError, ClusterError
 from allup.model import labels
 from allup.refs import ObjectRef
 
-PROTECTED = ("default", "kube-system", "kube-public", "kube-node-lease")
-
 
 @dataclass(frozen=True)
 class NamespaceState:
@@ -21,6 +19,11 @@ class NamespaceState:
     obj: Mapping[str, Any]
     ours: bool
     fresh: bool
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return str(self.obj["metadata"]["name"])
 
     @property
     def terminating(self) -> bool:
@@ -70,23 +73,6 @@ def conditions(obj: Mapping[str, Any]) -> str:
     """What keeps a Terminating namespace, from its own conditions."""
     found = (obj.get("status") or {}).get("conditions") or ()
     return " ".join(c.get("message", "") for c in found if c.get("status") == "True")
-
-
-def held_by(objects: Objects, name: str) -> str:
-    """The objects in a namespace that finalizers keep, in words; asks for every kind, so only when stuck."""
-    found = []
-    for resource in objects.discovery.listable():
-        if not resource.namespaced:
-            continue
-        try:
-            listed = objects.list(resource, name)
-        except ApiError:
-            continue
-        for obj in listed:
-            finalizers = obj["metadata"].get("finalizers") or ()
-            if finalizers:
-                found.append(f"{ObjectRef.of(obj)} (finalizer {', '.join(finalizers)})")
-    return "held by " + ", ".join(sorted(set(found))) if found else ""
 
 
 def make(objects: Objects, name: str, *, platform: str, instance: str, pod_security: str) -> NamespaceState:

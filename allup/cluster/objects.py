@@ -118,11 +118,22 @@ class Objects:
             raise
 
     def create(self, body: Mapping[str, Any]) -> Object:
-        """POST; raises ApiError with reason AlreadyExists when it is there."""
+        """POST; raises ApiError with reason AlreadyExists when somebody else has made it.
+
+        When the answer to a first try was lost, what is there is ours if it has all that we asked for.
+        """
         ref = ObjectRef.of(body)
         path = self.resource(ref, body["apiVersion"]).collection(ref.namespace)
         query = [("fieldManager", labels.FIELD_MANAGER)]
-        created: Object = self.api.request("POST", path, query, body)[1]
+        try:
+            created: Object = self.api.request("POST", path, query, body, checked="name" in body["metadata"])[
+                1
+            ]
+        except ApiError as error:
+            found = self.get(ref) if error.status == 409 and error.in_doubt else None
+            if found is None or not _has_all_of(found, body):
+                raise
+            return found
         return created
 
     def merge(
@@ -154,24 +165,42 @@ class Objects:
             if error.status not in (404, 409):
                 raise
 
-    def delete(self, ref: ObjectRef, *, uid: str = "", foreground: bool = False) -> bool:
+    def delete(
+        self,
+        ref: ObjectRef,
+        *,
+        uid: str = "",
+        version: str = "",
+        foreground: bool = False,
+        grace: int | None = None,
+    ) -> bool:
         """Starts the deletion; True when there was something to delete.
 
-        With *uid* only that very object is deleted: one that was made again meanwhile stays.
+        Only that very object is deleted, the one with *uid* or the one there now: one that was made again
+        meanwhile stays, also when the request has to be repeated. With *version* only if it has not changed
+        since. *grace* are the seconds that a pod is given instead of its own.
         """
+        if not uid:
+            found = self.get(ref)
+            if found is None:
+                return False
+            uid = str(found["metadata"]["uid"])
         body: dict[str, Any] = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "propagationPolicy": "Foreground" if foreground else "Background",
+            "preconditions": {"uid": uid},
         }
-        if uid:
-            body["preconditions"] = {"uid": uid}
+        if version:
+            body["preconditions"]["resourceVersion"] = version
+        if grace is not None:
+            body["gracePeriodSeconds"] = grace
         try:
             self.api.request("DELETE", self.path(ref), (), body)
-        except NotFound:
-            return False
+        except NotFound as error:
+            return error.in_doubt  # then it was an earlier try that deleted it
         except ApiError as error:
-            if error.status == 409 and uid:
+            if error.status == 409:
                 return False
             raise
         return True
@@ -187,6 +216,19 @@ def _same(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     skipped = ("metadata", "status", "apiVersion", "kind")
     keys = (before.keys() | after.keys()) - set(skipped)
     return all(before.get(key) == after.get(key) for key in keys)
+
+
+def _has_all_of(found: Any, asked: Any) -> bool:
+    """True when *found* says everything that *asked* says, and maybe more: the server fills in defaults."""
+    if isinstance(asked, Mapping):
+        return isinstance(found, Mapping) and all(_has_all_of(found.get(k), v) for k, v in asked.items())
+    if isinstance(asked, list):
+        return (
+            isinstance(found, list)
+            and len(found) >= len(asked)
+            and all(_has_all_of(f, a) for f, a in zip(found, asked, strict=False))
+        )
+    return bool(found == asked)
 
 
 def explain_immutable(error: ImmutableField) -> str:

@@ -1,44 +1,72 @@
-"""One request to the API server: retried where repeating is safe, with a timeout on every read,
-errors as our own types, secrets masked before anybody sees a message.
+"""One request to the API server: retried where repeating is safe, with a time by which the whole answer must
+be there, errors as our own types, secrets masked before anybody sees a message.
 
-Only what cannot have been executed, or may be executed twice, is repeated: GET, DELETE and server-side
-apply are idempotent; a POST or PUT is repeated only on 429, which the server sends before executing.
+Only what cannot have been executed (429 is sent before executing, 401 before authorising), or may be executed
+twice, is repeated: a GET; a DELETE that names a uid; a PATCH, since server-side apply and merge patches say
+what shall be, not what shall be added; and a POST or PUT whose caller can tell from a 409 whether the first
+try was executed after all (``checked``).
 """
 
 from __future__ import annotations
 
 import json
 import random
+import re
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import urllib3
 from kubernetes import client
 
-from allup.errors import ApiError, ClusterError, Expired, FieldConflict, ImmutableField, NotFound
+from allup.cluster.answers import bounded
+from allup.errors import (
+    AllupError,
+    ApiError,
+    ClusterError,
+    Expired,
+    FieldConflict,
+    ImmutableField,
+    NotFound,
+    Unauthenticated,
+)
 from allup.redaction import Redactor
 
 Query = Sequence[tuple[str, str]]
 
-CONNECT_TIMEOUT = 5.0
-READ_TIMEOUT = 30.0
 AT_ONCE = 32
 """Requests under way at a time, watches not counted. What exceeds the connections that are kept
 (``connect.POOL_SIZE``) would be answered on a connection of its own, with a TLS handshake each."""
 APPLY = "application/apply-patch+yaml"
 MERGE_PATCH = "application/merge-patch+json"
-_REPEATABLE_STATUSES = (429, 502, 503, 504)
+_AWAY = (502, 503, 504)
+_LONGEST_RETRY_AFTER = 10.0
+_TRIES_OF_A_500 = 3
 _BACKOFF_START, _BACKOFF_LIMIT = 0.1, 5.0
+_TAGS = re.compile(r"<(style|script)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """How long to wait for a server, in seconds: for the connection, for the whole of an answer, and for the
+    end of a watch, which the server is asked to end a little earlier."""
+
+    connect: float = 5.0
+    answer: float = 30.0
+    watch: float = 60.0
 
 
 class Api:
     """A connection to one API server, safe to share between threads.
 
     *patience* is how long, in seconds, one request may be repeated while the server is overloaded or away.
-    *stop* ends every back-off at once. ``requests`` counts what was sent.
+    *stop* ends every back-off at once. *renew* fetches the credentials anew when the server no longer accepts
+    them. ``requests`` counts what was sent. ``fence``, when there is one, is asked before every write, also a
+    repeated one: it waits, at most so many seconds, or raises, while we must not write.
     """
 
     def __init__(
@@ -48,20 +76,27 @@ class Api:
         redactor: Redactor,
         stop: threading.Event,
         patience: float = 30.0,
+        timeouts: Timeouts = Timeouts(),
         headers: Mapping[str, str] | None = None,
+        renew: Callable[[], None] = lambda: None,
         random_source: Callable[[], float] = random.random,
     ) -> None:
         self._client = api_client
         self._configuration = api_client.configuration
         self._pool: urllib3.PoolManager = api_client.rest_client.pool_manager
+        bounded(self._pool)
         self._host: str = self._configuration.host.rstrip("/")
         self._headers = dict(headers or {})
+        self._renew = renew
         self._random = random_source
+        self._token = ""
         self._lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(AT_ONCE)
         self.redactor = redactor
         self.stop = stop
         self.patience = patience
+        self.timeouts = timeouts
+        self.fence: Callable[[float], None] | None = None
         self.requests = 0
 
     @property
@@ -78,10 +113,25 @@ class Api:
         """Headers that identify us: credentials (refreshed when they expire) and impersonation."""
         headers = {"User-Agent": "allup", **self._headers}
         with self._lock:  # an exec plugin must not run once a thread
-            token = self._configuration.auth_settings().get("BearerToken")
-        if token and token["value"]:
-            headers["authorization"] = token["value"]
+            token = self._current_token()
+        if token:
+            headers["authorization"] = token
         return headers
+
+    def _current_token(self) -> str:
+        settings = self._configuration.auth_settings().get("BearerToken")
+        token = str(settings["value"] or "") if settings else ""
+        if token != self._token:
+            self._token = token
+            self.redactor.add(token.rpartition(" ")[2])  # error pages of proxies quote request headers
+        return token
+
+    def _renewed(self, refused: str | None) -> bool:
+        """True when there are other credentials by now than those that the server refused."""
+        with self._lock:
+            if self._current_token() == (refused or ""):
+                self._renew()
+            return self._current_token() not in ("", refused)
 
     def get(self, path: str, query: Query = (), *, accept: str = "application/json") -> Any:
         """The parsed JSON answer of a GET."""
@@ -92,9 +142,9 @@ class Api:
         """True when the context acts as somebody else."""
         return any(name.startswith("Impersonate-") for name in self._headers)
 
-    def text(self, path: str, query: Query = (), *, timeout: float = READ_TIMEOUT) -> str:
+    def text(self, path: str, query: Query = ()) -> str:
         """The text of a GET: a log."""
-        answer = self._send("GET", path, query, None, "", "*/*", timeout)[1]
+        answer = self._send("GET", path, query, None, "", "*/*", self.timeouts.answer, self.patience, True)[1]
         return answer.decode("utf-8", "replace")
 
     def fetch(
@@ -110,10 +160,10 @@ class Api:
                 headers={**(headers or {}), **self.headers(), "Accept": "*/*"},
                 retries=False,
                 redirect=False,
-                timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, timeout), read=timeout),
+                timeout=urllib3.Timeout(connect=min(self.timeouts.connect, timeout), read=timeout),
             )
         except urllib3.exceptions.HTTPError as error:
-            raise self._unreachable(error) from error
+            raise self._unreachable(error, timeout) from error
         return response.status, response.data.decode("utf-8", "replace")
 
     def request(
@@ -125,20 +175,43 @@ class Api:
         *,
         content_type: str = "application/json",
         accept: str = "application/json",
-        timeout: float = READ_TIMEOUT,
+        timeout: float | None = None,
+        patience: float | None = None,
+        checked: bool = False,
+        fenced: bool = True,
     ) -> tuple[int, Any]:
-        """Status code and parsed JSON. Raises ApiError (or one of its kinds) and ClusterError."""
+        """Status code and parsed JSON, an object. Raises ApiError (or one of its kinds) and ClusterError.
+
+        *checked*: the caller finds out on a 409 whether an earlier try of this very request made it.
+        *timeout* and *patience* are those of the connection unless given.
+        """
         data = None if body is None else json.dumps(body).encode()
-        status, raw = self._send(method, path, query, data, content_type, accept, timeout)
+        uid = ((body or {}).get("preconditions") or {}).get("uid")
+        repeatable = checked or method in ("GET", "PATCH") or (method == "DELETE" and bool(uid))
+        status, raw = self._send(
+            method,
+            path,
+            query,
+            data,
+            content_type,
+            accept,
+            self.timeouts.answer if timeout is None else timeout,
+            self.patience if patience is None else patience,
+            repeatable,
+            fenced=fenced and method != "GET" and ("dryRun", "All") not in query,
+        )
         try:
-            return status, json.loads(raw) if raw else None
+            answer = json.loads(raw)
         except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
             raise ClusterError(
                 f"{method} {path}",
-                "the answer is not JSON",
-                evidence=self.redactor.mask(raw[:200].decode("utf-8", "replace")),
+                "the answer is not a JSON object",
+                evidence=self._in_words(raw, 200),
                 next_step=f"Is {self._host} a Kubernetes API server?",
-            ) from None
+            )
+        return status, answer
 
     def _send(
         self,
@@ -149,16 +222,22 @@ class Api:
         content_type: str,
         accept: str,
         timeout: float,
+        patience: float,
+        repeatable: bool,
+        *,
+        fenced: bool = False,
     ) -> tuple[int, bytes]:
-        repeatable = method in ("GET", "DELETE") or content_type == APPLY
-        give_up = time.monotonic() + self.patience
-        delay = _BACKOFF_START
+        give_up = time.monotonic() + patience
+        delay, tries, renewed, in_doubt = _BACKOFF_START, 0, False, False
         while True:
+            if fenced and self.fence is not None:
+                self.fence(max(0.0, give_up - time.monotonic()))
             headers = {**self.headers(), "Accept": accept}
             if data is not None:
                 headers["Content-Type"] = content_type
             retry_after = 0.0
             self.requests += 1
+            tries += 1
             try:
                 with self._slots:
                     response = self._pool.request(
@@ -167,70 +246,93 @@ class Api:
                         body=data,
                         headers=headers,
                         retries=False,
-                        timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=timeout),
+                        timeout=urllib3.Timeout(connect=self.timeouts.connect, read=timeout),
                     )
             except urllib3.exceptions.HTTPError as error:
-                failure: ApiError | ClusterError = self._unreachable(error)
+                failure: AllupError = self._unreachable(error, timeout)
                 refused = isinstance(error, urllib3.exceptions.NewConnectionError)
                 may_repeat = (repeatable or refused) and not _is_final(error)
             else:
                 if response.status < 400:
                     return response.status, response.data
+                if response.status == 401 and not renewed and self._renewed(headers.get("authorization")):
+                    renewed = True
+                    continue
                 failure = self._error(method, path, response)
-                # "not declared in schema" comes as a 500 and never gets better
+                if isinstance(failure, ApiError):
+                    failure.in_doubt = in_doubt
+                refused = response.status < 500
                 may_repeat = response.status == 429 or (
-                    repeatable and response.status in _REPEATABLE_STATUSES
+                    repeatable and (response.status in _AWAY or _is_passing(response.status, failure, tries))
                 )
                 retry_after = _seconds(response.headers.get("Retry-After"))
-            pause = max(delay * (0.5 + self._random()), min(retry_after, 10.0))
+            pause = max(delay * (0.5 + self._random()), min(retry_after, _LONGEST_RETRY_AFTER))
             if not may_repeat or time.monotonic() + pause > give_up or self.stop.wait(pause):
                 raise failure
+            in_doubt = in_doubt or not refused
             delay = min(delay * 2, _BACKOFF_LIMIT)
 
-    def lines(self, path: str, query: Query, *, read_timeout: float) -> Lines:
-        """An open answer read line by line: a watch, a followed log."""
-        self.requests += 1
-        try:
-            response = self._pool.request(
-                "GET",
-                self.url(path, query),
-                headers={**self.headers(), "Accept": "application/json"},
-                retries=False,
-                preload_content=False,
-                timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=read_timeout),
-            )
-        except urllib3.exceptions.HTTPError as error:
-            raise self._unreachable(error) from error
-        if response.status >= 400:
+    def lines(self, path: str, query: Query, *, read_timeout: float | None) -> Lines:
+        """An open answer read line by line: a watch, a followed log. It has *read_timeout* seconds for all
+        of it; None for as long as it likes."""
+        renewed = False
+        while True:
+            headers = {**self.headers(), "Accept": "application/json"}
+            self.requests += 1
             try:
-                raise self._error("GET", path, response)
-            finally:
-                response.release_conn()
-        return Lines(response)
+                response = self._pool.request(
+                    "GET",
+                    self.url(path, query),
+                    headers=headers,
+                    retries=False,
+                    preload_content=False,
+                    timeout=urllib3.Timeout(connect=self.timeouts.connect, read=read_timeout),
+                )
+                if response.status < 400:
+                    return Lines(response)
+                failure = self._error("GET", path, response)
+            except urllib3.exceptions.HTTPError as error:
+                raise self._unreachable(error, read_timeout or 0.0) from error
+            response.release_conn()
+            if response.status != 401 or renewed or not self._renewed(headers.get("authorization")):
+                raise failure
+            renewed = True
 
     def url(self, path: str, query: Query = ()) -> str:
         """The full address of *path*."""
         return f"{self._host}{path}" + (f"?{urlencode(query)}" if query else "")
 
-    def _unreachable(self, error: Exception) -> ClusterError:
+    def _unreachable(self, error: Exception, timeout: float) -> ClusterError:
         return ClusterError(
             f"cluster at {self._host}",
-            _why_unreachable(error),
+            self.redactor.mask(_why_unreachable(error, self.timeouts.connect, timeout)),
             next_step="Is it running? inv cluster.status tells for a sandbox; inv cluster.up starts one",
         )
+
+    def _in_words(self, raw: bytes, longest: int) -> str:
+        """An answer that is not the API server's own, as one line; masked before anything is cut off, since
+        half a secret is not recognised as one."""
+        text = self.redactor.mask(raw.decode("utf-8", "replace"))
+        text = " ".join(_TAGS.sub(" ", text).split())
+        return text if len(text) <= longest else f"{text[:longest]} …"
 
     def _error(self, method: str, path: str, response: Any) -> ApiError | ClusterError:
         raw = response.data if isinstance(response.data, bytes) else b""
         try:
             status = json.loads(raw)
-            message, reason = str(status.get("message", "")), str(status.get("reason", ""))
-            details = status.get("details") or {}
-        except (ValueError, AttributeError):
-            message, reason, details = raw[:500].decode("utf-8", "replace"), "", {}
-        message = self.redactor.mask(message) or f"HTTP {response.status}"
-        details = self.redactor.mask_object(details)
+        except ValueError:
+            status = None
+        if isinstance(status, dict):
+            message, reason = str(status.get("message") or ""), str(status.get("reason") or "")
+            message = self.redactor.mask(message)
+            details = status.get("details")
+        else:
+            message, reason, details = self._in_words(raw, 300), "", None
+            message = f"HTTP {response.status}" + (f": {message}" if message else "")
+        message = message or f"HTTP {response.status}"
+        details = self.redactor.mask_object(details) if isinstance(details, dict) else {}
         if response.status == 401:
-            return ClusterError(
+            return Unauthenticated(
                 f"cluster at {self._host}",
                 "does not accept our credentials (401 Unauthorized)",
                 evidence=message if message != "Unauthorized" else "",
@@ -242,7 +344,8 @@ class Api:
         elif response.status == 410 or reason in ("Expired", "Gone"):
             kind = Expired
         elif response.status == 409 and any(
-            cause.get("reason") == "FieldManagerConflict" for cause in details.get("causes") or ()
+            isinstance(cause, dict) and cause.get("reason") == "FieldManagerConflict"
+            for cause in details.get("causes") or ()
         ):
             kind = FieldConflict
         elif response.status == 422 and _is_immutable(message):
@@ -298,15 +401,31 @@ def _seconds(header: str | None) -> float:
         return 0.0
 
 
+def _is_passing(status: int, failure: AllupError, tries: int) -> bool:
+    """A 500 may be etcd choosing a leader; "not declared in schema" is one too, and never gets better."""
+    return status == 500 and tries < _TRIES_OF_A_500 and "schema" not in failure.fact
+
+
 def _is_final(error: Exception) -> bool:
     """A certificate that is not trusted, a name that does not resolve: waiting does not mend them."""
-    return isinstance(error, urllib3.exceptions.SSLError | urllib3.exceptions.NameResolutionError)
+    return _is_distrust(error) or isinstance(error, urllib3.exceptions.NameResolutionError)
 
 
-def _why_unreachable(error: Exception) -> str:
+def _is_distrust(error: BaseException) -> bool:
+    """True for a certificate that is refused; a TLS connection that is cut off is an SSLError as well."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return True
+        inner = cause.args[0] if cause.args and isinstance(cause.args[0], BaseException) else None
+        cause = cause.__cause__ or cause.__context__ or inner
+    return False
+
+
+def _why_unreachable(error: Exception, connect: float, answer: float) -> str:
     if isinstance(error, urllib3.exceptions.NameResolutionError):
         return "its name does not resolve"
-    if isinstance(error, urllib3.exceptions.SSLError):
+    if _is_distrust(error):
         return f"its certificate is not accepted ({_innermost(error)})"
     if isinstance(error, urllib3.exceptions.NewConnectionError):  # a kind of ConnectTimeoutError
         refused = isinstance(error.__cause__ or error.__context__, ConnectionRefusedError)
@@ -314,9 +433,9 @@ def _why_unreachable(error: Exception) -> str:
             "nothing listens there (connection refused)" if refused else f"no way there ({_innermost(error)})"
         )
     if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
-        return f"no connection within {CONNECT_TIMEOUT:.0f} s"
+        return f"no connection within {connect:g} s"
     if isinstance(error, urllib3.exceptions.ReadTimeoutError):
-        return "no answer in time"
+        return f"no whole answer within {answer:g} s" if answer else "no answer in time"
     return f"the connection broke ({_innermost(error)})"
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+from allup.diagnosis.events import seen
 from allup.model import labels
-from allup.refs import ObjectRef
+from allup.refs import ObjectRef, group_of
 
 Object = Mapping[str, Any]
 Listener = Callable[[ObjectRef, Object | None, str], None]
@@ -20,10 +22,20 @@ _POD_SPEC = (
     "containers",
     "initContainers",
     "volumes",
+    "enableServiceLinks",
     "restartPolicy",
     "terminationGracePeriodSeconds",
 )
-_CONTAINER = ("name", "image", "ports")
+_CONTAINER = (
+    *("name", "image", "ports", "resources", "restartPolicy"),
+    *("readinessProbe", "livenessProbe", "startupProbe"),
+)
+_EVENT = (
+    *("apiVersion", "kind", "type", "reason", "message", "note", "count", "series", "eventTime"),
+    *("firstTimestamp", "lastTimestamp", "deprecatedFirstTimestamp", "deprecatedLastTimestamp"),
+    *("deprecatedCount", "involvedObject", "regarding"),
+)
+_EVENT_METADATA = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 _SERVICE_LABEL = "kubernetes.io/service-name"
 
 
@@ -93,8 +105,9 @@ class Store:
             for shelf in shelves:
                 self._shelves.setdefault(shelf, {})[ref] = trimmed
             listeners = tuple(self._listeners)
+            component = self._component(trimmed)
         for listener in listeners:
-            listener(ref, trimmed, component_of(trimmed))
+            listener(ref, trimmed, component)
 
     def remove(self, ref: ObjectRef, *, uid: str = "") -> None:
         """The object is gone (with *uid*: only if that one is known)."""
@@ -108,14 +121,20 @@ class Store:
         for listener in listeners:
             listener(ref, None, component_of(known))
 
-    def replace(self, group: str, kind: str, namespace: str, objects: Iterable[Object]) -> None:
-        """A fresh list of one kind (in one namespace; ``""`` is all): what is not in it is gone."""
+    def replace(
+        self, group: str, kind: str, namespace: str, objects: Iterable[Object], version: str = ""
+    ) -> None:
+        """A list of one kind (in one namespace; ``""`` is all) as of *version*: what is not in it is gone,
+        unless it was seen in a newer state, such as the answer to a write of our own."""
         present = set()
         for obj in objects:
             present.add(ObjectRef.of(obj))
             self.put(obj)
-        for ref, _ in self.of_kind(kind):
-            if ref.group == group and namespace in ("", ref.namespace) and ref not in present:
+        as_of = int(version) if version.isdigit() else 0
+        for ref, known in self.of_kind(kind):
+            if ref.group != group or namespace not in ("", ref.namespace) or ref in present:
+                continue
+            if not as_of or _version(known) <= as_of:
                 self.remove(ref)
 
     # What readiness asks for (allup.readiness.Neighbours)
@@ -133,9 +152,21 @@ class Store:
             and selector.items() <= (obj["metadata"].get("labels") or {}).items()
         ]
 
+    def events(self, ref: ObjectRef) -> Sequence[Object]:
+        """The Events seen about an object, oldest first."""
+        found = [obj for _, obj in self._on("about", ref.kind, ref.namespace, ref.name)]
+        return sorted(found, key=lambda event: _seconds(seen(event)))
+
     def endpoint_slices(self, namespace: str, service: str) -> Sequence[Object]:
         """The EndpointSlices of a Service."""
         return [obj for _, obj in self._on("slices", namespace, service)]
+
+    def _component(self, obj: Object) -> str:
+        """Its component; of an Event, that of the object it is about."""
+        if obj["kind"] != "Event":
+            return component_of(obj)
+        about = self._objects.get(subject_of(obj))
+        return component_of(about) if about is not None else ""
 
     def _on(self, *shelf: str) -> Sequence[tuple[ObjectRef, Object]]:
         with self._lock:
@@ -158,6 +189,9 @@ def _shelves_of(ref: ObjectRef, obj: Object) -> Iterator[Shelf]:
         yield ("owner", owner, ref.kind)
     if ref.kind == "EndpointSlice":
         yield ("slices", ref.namespace, service_of(obj))
+    if ref.kind == "Event":
+        about = subject_of(obj)
+        yield ("about", about.kind, about.namespace, about.name)
 
 
 def trim(obj: Object) -> Object:
@@ -170,6 +204,9 @@ def trim(obj: Object) -> Object:
         for key in ("containers", "initContainers"):
             if key in spec:
                 trimmed["spec"][key] = [{k: c[k] for k in _CONTAINER if k in c} for c in spec[key]]
+    elif obj["kind"] == "Event":
+        few = {key: metadata[key] for key in _EVENT_METADATA if key in metadata}
+        return {**{key: obj[key] for key in _EVENT if key in obj}, "metadata": few}
     elif obj["kind"] == "ReplicaSet" and spec:
         trimmed["spec"] = {k: v for k, v in spec.items() if k != "template"}
     return trimmed
@@ -186,12 +223,23 @@ def service_of(obj: Object) -> str:
     return str((obj["metadata"].get("labels") or {}).get(_SERVICE_LABEL, ""))
 
 
+def subject_of(event: Object) -> ObjectRef:
+    """The object that an Event is about."""
+    about = event.get("involvedObject") or event.get("regarding") or {}
+    group = group_of(about.get("apiVersion") or "")
+    return ObjectRef(group, about.get("kind", ""), about.get("namespace") or "", about.get("name", ""))
+
+
 def controller_uid(obj: Object) -> str:
     """The uid of the object's controller, or ``""``."""
     for owner in obj["metadata"].get("ownerReferences") or ():
         if owner.get("controller"):
             return str(owner["uid"])
     return ""
+
+
+def _seconds(moment: datetime | None) -> float:
+    return moment.timestamp() if moment else 0.0
 
 
 def _version(obj: Object) -> int:

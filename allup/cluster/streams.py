@@ -64,7 +64,7 @@ def follow(
     """The lines of a log as they come, until the container ends. Raises ApiError, and ClusterError when the
     connection breaks."""
     query = [*_log_query(container, tail, False, since_seconds, False), ("follow", "true")]
-    lines = api.lines(f"{_pod(namespace, pod)}/log", query, read_timeout=3600.0)
+    lines = api.lines(f"{_pod(namespace, pod)}/log", query, read_timeout=None)
     try:
         for line in lines:
             yield line.decode("utf-8", "replace")

@@ -31,7 +31,8 @@ KEEP_RUNNING = (
 OVER = ("touch", _MARK)
 """Ends a container that runs KEEP_RUNNING."""
 
-_PATIENCE = 120.0
+PATIENCE, PATIENCE_SIMULATED = 120.0, 5.0
+"""Seconds until a debugging container has to run; where no process runs it hardly ever will."""
 _LOOK_EVERY = 0.2
 
 
@@ -91,7 +92,9 @@ def copy_of(
     }
 
 
-def add_ephemeral(session: Session, pod: Mapping[str, Any], image: str, container: str) -> str:
+def add_ephemeral(
+    session: Session, pod: Mapping[str, Any], image: str, container: str, patience: float = PATIENCE
+) -> str:
     """Adds a debugging container to a running pod and waits until it runs; returns its name.
 
     Raises InputError and AllupError with the reason it cannot run.
@@ -103,7 +106,7 @@ def add_ephemeral(session: Session, pod: Mapping[str, Any], image: str, containe
     existing: Sequence[Mapping[str, Any]] = pod["spec"].get("ephemeralContainers") or ()
     body = {"spec": {"ephemeralContainers": [*existing, added]}}
     session.api.request("PATCH", path, (), body, content_type="application/strategic-merge-patch+json")
-    await_running(session, ref, added["name"], "ephemeralContainerStatuses")
+    await_running(session, ref, added["name"], "ephemeralContainerStatuses", patience)
     return str(added["name"])
 
 
@@ -124,9 +127,11 @@ def add_copy(
     return made, target
 
 
-def await_running(session: Session, ref: ObjectRef, container: str, statuses: str) -> None:
-    """Until the container runs; raises AllupError with the reason when it cannot, or after two minutes."""
-    give_up = session.clock.monotonic() + _PATIENCE
+def await_running(
+    session: Session, ref: ObjectRef, container: str, statuses: str, patience: float = PATIENCE
+) -> None:
+    """Until the container runs; raises AllupError with the reason when it cannot, or after *patience* s."""
+    give_up = session.clock.monotonic() + patience
     said = "it has not been started yet"
     while True:
         pod = session.objects.get(ref)

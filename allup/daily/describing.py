@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from allup.diagnosis.container import Container, containers_of, ending
 from allup.diagnosis.event_list import EventLine
 from allup.diagnosis.events import elapsed
+from allup.fields import age, count, items, moment, section, text
 from allup.readiness import Readiness
-from allup.readiness.containers import Container, containers_of, ending
-from allup.readiness.fields import age, count, items, moment, section, text
 from allup.refs import ObjectRef
 
 Object = Mapping[str, Any]

@@ -33,11 +33,13 @@ def columns(task: ListChildren, obj: Object) -> tuple[str, ...]:
 
 
 def end(session: Session, platform: Platform, task: ListChildren, names: Sequence[str]) -> list[ObjectRef]:
-    """Ends the children of those names and what belongs to them; returns what was deleted.
+    """Ends the children of those names (``all``: every one) and what belongs to them; returns what was
+    deleted.
 
     Raises InputError, before anything is touched, for a name that is not among them.
     """
     there = {str(obj["metadata"]["name"]): obj for obj in listed(session, platform, task)}
+    names = list(there) if "all" in names else names
     for name in names:
         if name not in there:
             raise InputError(f"{task.noun} {name!r}", f"is not there{did_you_mean(name, there)}")

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from allup.fields import items, section, text
 from allup.model.checks import CheckTarget
-from allup.readiness.fields import items, section, text
 
 Object = Mapping[str, Any]
 

@@ -9,11 +9,12 @@ from typing import Any
 from allup.cluster import inventory as inventories
 from allup.cluster.inventory import Inventory, Run
 from allup.cluster.objects import Objects
-from allup.errors import AllupError, InputError
+from allup.errors import AllupError, InputError, did_you_mean
 from allup.model import labels
-from allup.model.platform import Platform
+from allup.model.platform import Component, Platform
 from allup.refs import GroupKind, ObjectRef
 from allup.run import explaining
+from allup.run.beside import Beside
 from allup.run.instance_run import InstanceRun
 from allup.run.options import RunOptions
 from allup.run.progress import Action, Phase, Reporter, RunFinished, RunStarted
@@ -21,7 +22,7 @@ from allup.run.schedule import Schedule
 from allup.run.seeing import Sight
 from allup.run.session import Session
 from allup.run.surroundings import Surroundings
-from allup.run.waiting import Beside, NotReady, Stopped, Wait
+from allup.run.waiting import NotReady, Stopped, Wait
 
 Object = Mapping[str, Any]
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
@@ -91,11 +92,11 @@ class Rollout(InstanceRun):
         except Stopped:
             return False
         except NotReady as not_ready:
-            finding = explaining.explain(
+            findings = explaining.explain(
                 self._session, self._watches.store, name, not_ready, self._platform.collection
             )
-            self._ledger.found(name, finding)
-            self._ledger.moved(name, Phase.FAILED, finding.message)
+            self._ledger.found(name, findings[0])
+            self._ledger.moved(name, Phase.FAILED, findings[0].message)
             return False
         except AllupError as error:
             self._ledger.found(name, explaining.of_error(error, self._platform.namespace))
@@ -106,18 +107,22 @@ class Rollout(InstanceRun):
 
     def _wait(self, name: str) -> None:
         self._ledger.moved(name, Phase.WAITING)
+        component = next((c for c in self._platform.components if c.name == name), Component(name))
         Wait(
             name,
             [change.ref for change in self._changes],
             watches=self._watches,
             discovery=self._session.discovery,
             switchboard=self._switchboard,
-            beside=Beside(self._watches.store, name, self._surroundings.binding_mode),
+            beside=Beside(
+                self._watches.store, name, self._surroundings.binding_mode, self._surroundings.look
+            ),
             clock=self._clock,
             stopped=self._session.stop.is_set,
             on_message=lambda text: self._ledger.moved(name, Phase.WAITING, text),
             deadline=self._deadline,
-            grace=self._options.grace,
+            grace=component.grace if self._options.grace is None else self._options.grace,
+            stable=component.stable,
         ).run()
 
     def _finish(self, outcome: str) -> RunFinished:
@@ -180,8 +185,6 @@ def restarts(sight: Sight, component: str, at: str) -> tuple[Change, ...]:
 def pod_restart(sight: Sight, pod: str) -> tuple[str, tuple[Change, ...]]:
     """The component of *pod*, and its deletion: its workload makes another. Raises InputError when there
     is no such pod or nothing would make another."""
-    from allup.errors import did_you_mean
-
     store = sight.watches.store
     pods = {ref.name: (ref, obj) for ref, obj in store.all() if ref.kind == "Pod"}
     if pod not in pods:
@@ -203,18 +206,12 @@ def pod_restart(sight: Sight, pod: str) -> tuple[str, tuple[Change, ...]]:
     return component, (Change(top, write),)
 
 
-def scaling(sight: Sight, component: str, replicas: int) -> tuple[Change, int, bool]:
-    """The change to *replicas* of a component's one scalable workload, what it is now, and whether the next
-    up sets it back. Raises InputError when there is none, or more than one."""
-    found = _workloads(sight, component, SCALABLE)
-    if len(found) != 1:
-        what = "has no scalable workload" if not found else "has several scalable workloads"
-        raise InputError(
-            f"component {component}",
-            what,
-            evidence=", ".join(str(ref) for ref, _ in found) or "Only a Deployment or StatefulSet scales",
-        )
-    ref, known = found[0]
+def scaling(sight: Sight, component: str, replicas: int, workload: str = "") -> tuple[Change, int, bool]:
+    """The change to *replicas* of a component's workload, what it is now, and whether the next up sets it
+    back. *workload* (a name, or ``Kind/name``) chooses where a component has several.
+
+    Raises InputError when there is none, more than one, or none of that name."""
+    ref, known = chosen_workload(component, _workloads(sight, component, SCALABLE), workload)
     live = sight.live(ref) or known
     body = {
         "apiVersion": known["apiVersion"],
@@ -227,6 +224,29 @@ def scaling(sight: Sight, component: str, replicas: int) -> tuple[Change, int, b
         return objects.apply(body, known=live, manager=labels.SCALE_FIELD_MANAGER, force=True).obj
 
     return Change(ref, write), int((live.get("spec") or {}).get("replicas", 1)), _ours_sets_replicas(live)
+
+
+def chosen_workload(
+    component: str, found: Sequence[tuple[ObjectRef, Object]], wanted: str
+) -> tuple[ObjectRef, Object]:
+    """The one that is meant, of those that scale; raises InputError that says what to name."""
+    names = [f"{ref.kind}/{ref.name}" for ref, _ in found]
+    chosen = [one for one, name in zip(found, names, strict=True) if wanted in ("", name, one[0].name)]
+    if len(chosen) == 1:
+        return chosen[0]
+    subject = f"component {component}"
+    if not found:
+        raise InputError(
+            subject, "has no scalable workload", evidence="Only a Deployment or StatefulSet scales"
+        )
+    if not chosen:
+        known = (*names, *(ref.name for ref, _ in found))
+        raise InputError(subject, f"has no scalable workload {wanted!r}{did_you_mean(wanted, known)}")
+    raise InputError(
+        subject,
+        f"has several scalable workloads: {', '.join(names)}",
+        next_step=f"Say which one with --workload, as {names[0]}",
+    )
 
 
 def _restart(ref: ObjectRef, at: str) -> Callable[[Objects], Object | None]:

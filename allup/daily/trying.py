@@ -38,13 +38,10 @@ class Trying:
         """Runs the task's command; raises AllupError when there is no pod that could run it."""
         pod = self._checker.ready_pod(CheckTarget.parse(task.target))
         if isinstance(pod, Answer):
-            raise AllupError(
-                task.target,
-                "runs on a simulated node: no process answers there"
-                if pod.outcome is CheckOutcome.SKIPPED
-                else pod.detail,
-                next_step=f"inv {self._platform.collection}.why tells more",
-            )
+            if pod.outcome is CheckOutcome.SKIPPED:
+                raise AllupError(task.target, "runs on a simulated node: no process answers there")
+            why = f"inv {self._platform.collection}.why tells more"
+            raise AllupError(task.target, pod.detail, next_step=why)
         return self._execute(pod["metadata"]["name"], task.container, task.command, task.timeout)
 
     def trials(self, task: RunTrials, on_result: Callable[[TrialResult], None]) -> Sequence[TrialResult]:

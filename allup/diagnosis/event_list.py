@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from allup.diagnosis.events import elapsed, seen, times
-from allup.readiness.fields import section, text
+from allup.fields import section, text
 from allup.refs import ObjectRef
 
 _NAMED_AFTER = frozenset(("Pod", "ReplicaSet", "Job", "PersistentVolumeClaim", "ControllerRevision"))

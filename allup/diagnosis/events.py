@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from allup.readiness.fields import count, moment, section, shorten, text
+from allup.fields import count, moment, section, shorten, text
 from allup.refs import ObjectRef, group_of
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -14,8 +14,8 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 def last_warning(events: Sequence[Mapping[str, Any]], ref: ObjectRef) -> Mapping[str, Any] | None:
     """The latest Warning about *ref*, in either Event shape (``v1`` or ``events.k8s.io/v1``), or None."""
-    about = [event for event in events if event.get("type") == "Warning" and _concerns(event, ref)]
-    return max(about, key=lambda event: seen(event) or _NEVER, default=None)
+    found = [event for event in events if event.get("type") == "Warning" and about(event, ref)]
+    return max(found, key=lambda event: seen(event) or _NEVER, default=None)
 
 
 def seen(event: Mapping[str, Any]) -> datetime | None:
@@ -39,7 +39,7 @@ def times(event: Mapping[str, Any]) -> int:
 
 def one_line(event: Mapping[str, Any], now: datetime) -> str:
     """``FailedScheduling: 0/2 nodes are available … (3×, 12 s ago)``."""
-    words = shorten(text(event, "message") or text(event, "note"), 240)
+    words = shorten(words_of(event), 240)
     often = times(event)
     last = seen(event)
     notes = [f"{often}×"] if often > 1 else []
@@ -55,12 +55,45 @@ def elapsed(seconds: float) -> str:
     return f"{max(0.0, seconds):.0f} s"
 
 
-def _concerns(event: Mapping[str, Any], ref: ObjectRef) -> bool:
-    about = section(event, "involvedObject") or section(event, "regarding")
-    group = group_of(text(about, "apiVersion"))
+def about(event: Mapping[str, Any], ref: ObjectRef) -> bool:
+    """True when the Event is about that object, by name."""
+    concerned = _concerned(event)
+    group = group_of(text(concerned, "apiVersion"))
     return (
-        text(about, "kind") == ref.kind
-        and text(about, "name") == ref.name
-        and text(about, "namespace") == ref.namespace
-        and (not about.get("apiVersion") or group == ref.group)
+        text(concerned, "kind") == ref.kind
+        and text(concerned, "name") == ref.name
+        and text(concerned, "namespace") == ref.namespace
+        and (not concerned.get("apiVersion") or group == ref.group)
     )
+
+
+def warnings_about(events: Sequence[Mapping[str, Any]], uid: str) -> list[Mapping[str, Any]]:
+    """The Warnings of *events*, in order, without those about an earlier object of the same name."""
+    return [
+        event
+        for event in events
+        if event.get("type") == "Warning" and _concerned(event).get("uid") in (None, "", uid)
+    ]
+
+
+def with_reason(events: Sequence[Mapping[str, Any]], *reasons: str) -> list[Mapping[str, Any]]:
+    """Those with one of *reasons*, in their order."""
+    return [event for event in events if text(event, "reason") in reasons]
+
+
+def of_container(events: Sequence[Mapping[str, Any]], container: str) -> list[Mapping[str, Any]]:
+    """Those about that container of their pod, and those that name none."""
+    return [
+        event
+        for event in events
+        if text(_concerned(event), "fieldPath").rpartition("{")[2] in ("", f"{container}}}")
+    ]
+
+
+def words_of(event: Mapping[str, Any]) -> str:
+    """What it says, in either shape."""
+    return text(event, "message") or text(event, "note")
+
+
+def _concerned(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    return section(event, "involvedObject") or section(event, "regarding")

@@ -13,6 +13,10 @@ class Finding:
 
     *cause* is a stable word for machines (``image-not-found``); *next_step* a command to type.
     *culprit* is the object at the root of it when that is another one (the pod of a Deployment).
+    *evidence* says where it was read: a status field, an Event, an exit code. *consequences* are the things
+    that are wrong only because of this, nearest first; *alike* counts the objects that have the same
+    trouble (three pods of one cause are one finding).
+    *previous_lines* are the last log lines of the container's life before this one.
     """
 
     ref: ObjectRef
@@ -21,5 +25,14 @@ class Finding:
     hopeless: bool = False
     last_event: str = ""
     log_lines: tuple[str, ...] = ()
+    previous_lines: tuple[str, ...] = ()
     next_step: str = ""
     culprit: ObjectRef | None = None
+    evidence: str = ""
+    consequences: tuple[str, ...] = ()
+    alike: int = 1
+
+    @property
+    def heals(self) -> bool:
+        """True when waiting may help."""
+        return not self.hopeless

@@ -94,14 +94,14 @@ def refuse_elsewhere(environ: Mapping[str, str]) -> None:
         raise InputError(
             "the data server",
             "would land inside minikube, which has none of this machine's files: its docker-env is set",
-            next_step="Run it in a shell without that, or say --force",
+            next_step="Run it in a shell without that, or say --anyway",
         )
     host = environ.get("DOCKER_HOST", "")
     if host and not host.startswith(("unix://", "npipe://", "fd://")):
         raise InputError(
             "the data server",
             f"would land on the machine of DOCKER_HOST ({host}), which has none of this machine's files",
-            next_step="Unset DOCKER_HOST, or say --force",
+            next_step="Unset DOCKER_HOST, or say --anyway",
         )
 
 
@@ -127,5 +127,5 @@ def refuse_pointers(folder: Path) -> None:
             f"the data in {folder}",
             f"{len(found)} files are pointers of Git LFS and not data",
             evidence=f"Such as {some}",
-            next_step="Run git lfs pull in that checkout, or say --force",
+            next_step="Run git lfs pull in that checkout, or say --anyway",
         )

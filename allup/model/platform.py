@@ -139,8 +139,9 @@ class Component:
     ``replace`` are objects that may be deleted and made again when an immutable field has to change.
     ``initialised_by`` maps a claim to the Secret whose values its data was made with: a claim whose data was
     made with others is refused. ``requires`` are objects of the cluster without which nothing is begun.
-    ``deadline`` is in seconds. ``task`` is the name of its up task when it is
-    not ``<name>-up``.
+    ``deadline`` is in seconds; so are ``grace``, what a cause that may heal is given before the
+    component is given up, and ``stable``, for how long what had to be waited for must then stay ready.
+    ``task`` is the name of its up task when it is not ``<name>-up``.
     """
 
     name: str
@@ -156,6 +157,8 @@ class Component:
     aliases: Sequence[str] = ()
     down_aliases: Sequence[str] = ()
     deadline: float = 600.0
+    grace: float = 180.0
+    stable: float = 0.0
     keep: Sequence[str] = ()
     borrows: Sequence[str] = ()
     replace: Sequence[str] = ()

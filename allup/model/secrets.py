@@ -85,7 +85,8 @@ class RsaPublicKey:
 class Tls:
     """One part of a server certificate with a CA of its own; parts of the same *bundle* belong together.
 
-    If one part is missing all of the bundle is made anew. The CA's private key is not kept.
+    If one part is missing all of the bundle is made anew; so it is, with a warning, when the certificate made
+    here lacks one of *dns_names* or is in its last 30 days. The CA's private key is not kept.
     """
 
     bundle: str

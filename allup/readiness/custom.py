@@ -5,47 +5,32 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from allup.readiness.causes import Cause
-from allup.readiness.fields import Object, conditions, count, holds, section, shorten, text
-from allup.readiness.verdict import Neighbours, Readiness, failed, not_yet, ready
-
-_WELL = ("Ready", "Available", "Succeeded", "Established")
-_BROKEN = ("Failed", "Stalled")
+from allup.diagnosis import custom
+from allup.diagnosis.causes import Cause
+from allup.diagnosis.scene import Neighbours
+from allup.fields import Object, conditions, holds
+from allup.readiness.verdict import Readiness, because, not_yet, ready
 
 
 def custom_resource_definition(obj: Object, neighbours: Neighbours, now: datetime) -> Readiness:
     """Ready when its names are accepted and it is served."""
     known = conditions(obj)
-    names = known.get("NamesAccepted")
-    if names and names.get("status") == "False":
-        return failed(f"names not accepted: {shorten(text(names, 'message'))}", Cause.CONDITION_FAILED)
-    if names and holds(names) and holds(known.get("Established")):
+    if holds(known.get("NamesAccepted")) and holds(known.get("Established")):
         return ready()
-    return not_yet("is not served yet")
+    trouble = custom.custom_resource_definition(obj, neighbours, now)
+    return because(trouble) if trouble else not_yet("is not served yet")
+
+
+def api_service(obj: Object, neighbours: Neighbours, now: datetime) -> Readiness:
+    """Ready when Available; a local one, served by the API server itself, is that at once."""
+    trouble = custom.api_service(obj, neighbours, now)
+    if trouble:
+        return because(trouble)
+    return ready() if conditions(obj) else not_yet("has not been asked yet")
 
 
 def by_conditions(obj: Object, neighbours: Neighbours, now: datetime) -> Readiness:
     """Failed when ``Failed`` or ``Stalled`` holds; else the first present of ``Ready``, ``Available``,
-    ``Succeeded``, ``Established`` decides; ready on existing when there is none of them.
-
-    A condition that tells its ``observedGeneration`` counts only for that generation.
-    """
-    generation = count(section(obj, "metadata"), "generation")
-    known = conditions(obj)
-    current = {
-        name: one for name, one in known.items() if count(one, "observedGeneration", generation) >= generation
-    }
-    for name in _BROKEN:
-        if holds(current.get(name)):
-            return failed(_words(name, current[name]), Cause.CONDITION_FAILED)
-    for name in _WELL:
-        if holds(current.get(name)):
-            return ready()
-        if name in known:
-            return not_yet(_words(f"not {name}", current.get(name, {})))
-    return ready()
-
-
-def _words(verdict: str, condition: Object) -> str:
-    said = shorten(text(condition, "message")) or text(condition, "reason")
-    return f"{verdict}: {said}" if said else verdict
+    ``Succeeded``, ``Established`` decides; ready on existing when there is none of them."""
+    trouble = custom.by_conditions(obj, neighbours, now)
+    return ready() if trouble is None or trouble.cause == Cause.NO_CONDITIONS else because(trouble)

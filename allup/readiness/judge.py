@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from allup.diagnosis.deletion import deletion
+from allup.diagnosis.rollout import unseen
+from allup.diagnosis.scene import Neighbours
+from allup.fields import Object, count, section
 from allup.readiness import custom, jobs, namespaces, networking, pods, services, volumes, workloads
-from allup.readiness.fields import Object, count, section
-from allup.readiness.verdict import Neighbours, Readiness, not_yet
+from allup.readiness.verdict import Readiness, because, not_yet
 from allup.refs import GroupKind, group_of
 
 _Rule = Callable[[Object, Neighbours, datetime], Readiness]
@@ -36,6 +39,7 @@ _RULES: dict[str, _Rule] = {
     "CronJob.batch": jobs.cron_job,
     "Ingress.networking.k8s.io": networking.ingress,
     "NetworkPolicy.networking.k8s.io": namespaces.existing,
+    "APIService.apiregistration.k8s.io": custom.api_service,
     "CustomResourceDefinition.apiextensions.k8s.io": custom.custom_resource_definition,
 }
 
@@ -47,10 +51,12 @@ def judge(obj: Mapping[str, Any], neighbours: Neighbours, now: datetime) -> Read
     without a rule of their own are judged by their conditions.
     """
     metadata = section(obj, "metadata")
-    if metadata.get("deletionTimestamp"):
-        return namespaces.being_deleted(obj)
+    going = deletion(obj, neighbours, now, wanted=True)
+    if going is not None:
+        return because(going)
     generation = count(metadata, "generation")
     if count(section(obj, "status"), "observedGeneration", generation) < generation:
-        return not_yet("waits for its controller")
+        silent = unseen(obj, now)
+        return because(silent) if silent else not_yet("waits for its controller")
     kind = GroupKind(group_of(str(obj.get("apiVersion", ""))), str(obj.get("kind", "")))
     return _RULES.get(str(kind), custom.by_conditions)(obj, neighbours, now)

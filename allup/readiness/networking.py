@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from allup.readiness.fields import Object, items, text
-from allup.readiness.verdict import Neighbours, Readiness, ready
+from allup.diagnosis.scene import Neighbours
+from allup.fields import Object, items, text
+from allup.readiness.verdict import Readiness, ready
 
 
 def ingress(obj: Object, neighbours: Neighbours, now: datetime) -> Readiness:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
 
+from allup.diagnosis.trouble import Trouble
 from allup.refs import ObjectRef
 
 
@@ -58,44 +57,10 @@ def failed(message: str, cause: str, culprit: ObjectRef | None = None) -> Readin
     return Readiness(State.FAILED, message, cause, hopeless=True, culprit=culprit)
 
 
-class Neighbours(Protocol):
-    """What stands beside an object, looked up in what the watches have seen."""
-
-    def owned(self, uid: str, kind: str) -> Sequence[Mapping[str, Any]]:
-        """The objects of *kind* (``ReplicaSet``, ``Pod``, ``Job``) whose controller has that uid."""
-
-    def pods_matching(self, namespace: str, selector: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
-        """The pods whose labels contain all of *selector*."""
-
-    def endpoint_slices(self, namespace: str, service: str) -> Sequence[Mapping[str, Any]]:
-        """The EndpointSlices of a Service."""
-
-    def wants_pods(self, namespace: str, selector: Mapping[str, str]) -> bool:
-        """True when a workload of the same component, selected by it, wants at least one ready pod."""
-
-    def binding_mode(self, storage_class: str | None) -> str | None:
-        """``volumeBindingMode`` of a StorageClass (None asks for the default one); None when unknown."""
-
-
-class NoNeighbours:
-    """Nothing is known but the object itself."""
-
-    def owned(self, uid: str, kind: str) -> Sequence[Mapping[str, Any]]:
-        """None."""
-        return ()
-
-    def pods_matching(self, namespace: str, selector: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
-        """None."""
-        return ()
-
-    def endpoint_slices(self, namespace: str, service: str) -> Sequence[Mapping[str, Any]]:
-        """None."""
-        return ()
-
-    def wants_pods(self, namespace: str, selector: Mapping[str, str]) -> bool:
-        """False."""
-        return False
-
-    def binding_mode(self, storage_class: str | None) -> str | None:
-        """Unknown."""
-        return None
+def because(trouble: Trouble, counts: str = "") -> Readiness:
+    """The readiness of an object that has that trouble; *counts* (``0/3 pods ready``) come first in words.
+    What is ordinary for a while counts as no cause."""
+    state = State.FAILED if trouble.hopeless else State.NOT_YET
+    message = f"{counts}: {trouble.message}" if counts else trouble.message
+    cause = "" if trouble.ordinary else trouble.cause
+    return Readiness(state, message, cause, trouble.hopeless, trouble.culprit)

@@ -110,6 +110,7 @@ def _result(result: ComponentResult) -> dict[str, Any]:
     return {
         "name": result.name,
         "phase": result.phase,
+        "verdict": result.verdict,
         "seconds": _number(result.seconds),
         "message": result.message,
         "actions": {str(action): number for action, number in result.actions.items()},
@@ -128,8 +129,12 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "cause": finding.cause,
         "message": finding.message,
         "hopeless": finding.hopeless,
+        "culprit": _ref(finding.culprit) if finding.culprit else None,
+        "evidence": finding.evidence,
+        "consequences": list(finding.consequences),
         "last_event": finding.last_event,
         "log_lines": list(finding.log_lines),
+        "previous_lines": list(finding.previous_lines),
         "next_step": finding.next_step,
     }
 

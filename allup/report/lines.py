@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TextIO
 
 from allup.report import github
@@ -24,6 +24,7 @@ from allup.run.progress import (
 )
 
 HEARTBEAT = 15.0
+_WIDTH = 120
 _NOT_LISTED = (Action.UNCHANGED, Action.MISSING)
 
 
@@ -132,6 +133,8 @@ class LineReport(Part):
     def _finish(self) -> None:
         self.close()
         end = closing(self._view)
+        if len(self._view.components) > 1:
+            self._write("", *_overview(self._view))
         for block in blocks(end):
             self._write("", *block)
         if self._annotate:
@@ -188,6 +191,19 @@ class LineReport(Part):
         for line in lines:
             self._stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
         self._stream.flush()
+
+
+def _overview(view: RunView) -> Sequence[str]:
+    """A line a component: where it stands in the end, after how long, and what was done or is wrong."""
+    from allup.report.tables import table
+
+    rows = []
+    for component in view.components.values():
+        elapsed = component.elapsed(component.ended) if component.ended is not None else None
+        told = done(component) if component.phase in (Phase.READY, Phase.GONE) else component.message
+        time = "" if elapsed is None else duration(elapsed)
+        rows.append((component.name, component.phase, time, one_line(told)))
+    return table(("component", "state", "elapsed", ""), rows, right=("elapsed",), width=_WIDTH).splitlines()
 
 
 def blocks(end: Closing) -> Iterator[list[str]]:

@@ -19,7 +19,7 @@ from rich.text import Text
 from allup.report.part import Part
 from allup.report.state import BROKEN, MOVING, ComponentView, RunView
 from allup.report.summary import Closing, Problem, closing, done, facts, heading
-from allup.report.text import duration, one_line, plain, stopwatch, whole_seconds
+from allup.report.text import duration, one_line, plain, roughly, stopwatch, whole_seconds
 from allup.run.progress import Note, Phase, Progress, RunFinished
 
 FRAMES_PER_SECOND = 4
@@ -66,6 +66,7 @@ class LiveReport(Part):
         self._view = RunView()
         self._lock = threading.Lock()  # between folding and drawing, which is another thread's
         self._live: Live | None = None
+        self._told: set[str] = set()  # warnings that stand above the table already
 
     def __call__(self, progress: Progress) -> None:
         """Takes one piece of progress; the next frame shows it."""
@@ -118,6 +119,8 @@ class LiveReport(Part):
 
     def _print_note(self, note: Note) -> None:
         text = f"{note.component}: {note.text}" if note.component else note.text
+        if note.warning:
+            self._told.add(text)
         self._print(Text(f"Warning: {text}", "yellow") if note.warning else Text(text))
 
     def _print_table(self) -> None:
@@ -138,9 +141,10 @@ class LiveReport(Part):
         if end.kept:
             self._print(_kept(end))
             self._print(Text(""))
-        for warning in end.warnings:
+        warnings = [warning for warning in end.warnings if warning not in self._told]
+        for warning in warnings:
             self._print(Text.assemble(("Warning: ", "yellow"), warning))
-        if end.warnings:
+        if warnings:
             self._print(Text(""))
         style = {"done": "green", "interrupted": "yellow"}.get(self._view.outcome, "red")
         self._print(Text(end.sentence, f"bold {style}"))
@@ -189,7 +193,7 @@ class LiveReport(Part):
             Text(f"{symbol} {view.phase}", style),
             Text(self._message(view), settled),
             Text(time, settled),
-            Text("" if view.expected is None else f"~{whole_seconds(view.expected)}", "dim"),
+            Text("" if view.expected is None else f"~{roughly(view.expected)}", "dim"),
         ]
 
     def _message(self, view: ComponentView) -> str:

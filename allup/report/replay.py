@@ -45,7 +45,8 @@ def replayed(lines: Iterable[str]) -> Iterator[Progress]:
 
 
 def from_json(fields: Mapping[str, Any], *, at: float) -> Progress:
-    """The inverse of ``jsonl.as_json``, which keeps neither ``at`` nor the culprit of a finding.
+    """The inverse of ``jsonl.as_json``, which keeps neither ``at`` nor ``only`` nor the culprit of a
+    finding.
 
     Raises ValueError when *fields* are of another schema or of a type that is no progress.
     """
@@ -126,8 +127,12 @@ def _finding(fields: Mapping[str, Any]) -> Finding:
         cause=fields["cause"],
         message=fields["message"],
         hopeless=fields["hopeless"],
+        culprit=_ref(fields["culprit"]) if fields.get("culprit") else None,
+        evidence=fields.get("evidence", ""),
+        consequences=tuple(fields.get("consequences", ())),
         last_event=fields["last_event"],
         log_lines=tuple(fields["log_lines"]),
+        previous_lines=tuple(fields.get("previous_lines", ())),
         next_step=fields["next_step"],
     )
 

@@ -71,6 +71,7 @@ class RunView:
     context: str = ""
     started: float | None = None
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
     components: dict[str, ComponentView] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -141,7 +142,7 @@ class RunView:
     def _start(self, start: RunStarted) -> None:
         self.verb, self.platform, self.instance = start.verb, start.platform, start.instance
         self.namespace, self.context = start.namespace, start.context
-        self.started, self.needs = start.at, start.needs
+        self.started, self.needs, self.only = start.at, start.needs, start.only
         for name in start.components:
             self.component(name).expected = start.expected.get(name)
 

@@ -58,8 +58,8 @@ def problems(view: RunView) -> tuple[Problem, ...]:
             continue
         said = [component.message] if component.message else []
         said += [f"{check.check}: {check.detail or 'failed'}" for check in failed_checks]
-        told = {finding.message for finding in component.findings}
-        message = "\n".join(text for text in said if text not in told)
+        told = [finding.message for finding in component.findings if finding.message]
+        message = "\n".join(text for text in said if not any(one in text for one in told))
         found.append(Problem(component.name, _title(component), message, component.findings))
     return tuple(found)
 
@@ -92,9 +92,14 @@ def _in_full(problem: Problem) -> Iterator[str]:
 
 
 def facts(finding: Finding) -> tuple[tuple[str, str], ...]:
-    """What stands below a finding's message: (label, text) of the last event, log lines and next step."""
-    rows = [("last event", finding.last_event)]
+    """What stands below a finding's message: (label, text) of its root and where that was read, what is wrong
+    only because of it, the last event, log lines and next step."""
+    rows = [("at", str(finding.culprit) if finding.culprit else "")]
+    rows += [("seen in", finding.evidence)]
+    rows += [("hence" if i == 0 else "", line) for i, line in enumerate(finding.consequences)]
+    rows += [("last event", finding.last_event)]
     rows += [("log" if i == 0 else "", line) for i, line in enumerate(finding.log_lines)]
+    rows += [("log before" if i == 0 else "", line) for i, line in enumerate(finding.previous_lines)]
     rows += [("next", finding.next_step)]
     return tuple((label, text) for label, text in rows if text)
 
@@ -117,6 +122,10 @@ def sentence(view: RunView) -> str:
             words = _down(view)
         case ("done", "restart" | "scale"):
             words = _rolled_out(view)
+        case ("done", "wait"):
+            words = (
+                f"{view.title}: {count(len(view.in_phase(Phase.READY)), 'component')} ready in {_time(view)}."
+            )
         case ("done", _):
             words = _up(view)
         case _:
@@ -135,7 +144,14 @@ def _up(view: RunView) -> str:
     if not any(view.objects(action) for action in _CHANGES):
         unchanged = count(view.objects(Action.UNCHANGED), "object") + " unchanged"
         return f"{view.title}: nothing changed. {ready}, {unchanged} in {time} (0 created, 0 changed)."
-    return f"{view.title} is up: {ready} in {time} ({counts})."
+    return f"{_what(view)} up: {ready} in {time} ({counts})."
+
+
+def _what(view: RunView) -> str:
+    """``rstudio is``; of a run that was about some of its components ``rstudio: ldap is``."""
+    if not view.only:
+        return f"{view.title} is"
+    return f"{view.title}: {some(view.only)} {'is' if len(view.only) == 1 else 'are'}"
 
 
 def _rolled_out(view: RunView) -> str:
@@ -149,7 +165,7 @@ def _down(view: RunView) -> str:
     if not deleted and not returned:
         return f"{view.title}: nothing to take down."
     also = f" and {returned} given back" if returned else ""
-    return f"{view.title} is down: {count(deleted, 'object')} deleted{also} in {_time(view)}."
+    return f"{_what(view)} down: {count(deleted, 'object')} deleted{also} in {_time(view)}."
 
 
 def _not_done(view: RunView) -> str:
@@ -165,7 +181,7 @@ def _not_done(view: RunView) -> str:
         parts.append(f"{some(names)} half done")
     if names := _names(view, Phase.PENDING):
         parts.append(f"{len(names)} not started")
-    return f"{view.title} is not {goal}: {', '.join(parts) or 'nothing was done'} ({_time(view)})."
+    return f"{_what(view)} not {goal}: {', '.join(parts) or 'nothing was done'} ({_time(view)})."
 
 
 def _interrupted(view: RunView) -> str:

@@ -51,6 +51,11 @@ def whole_seconds(seconds: float) -> str:
     return f"{total // 3600} h {total % 3600 // 60:02d} min"
 
 
+def roughly(seconds: float) -> str:
+    """A figure from experience, as exact as that is: ``0.3 s``, ``12 s``; never nothing."""
+    return f"{max(seconds, 0.1):.1f} s" if seconds < 0.95 else whole_seconds(seconds)
+
+
 def stopwatch(seconds: float) -> str:
     """``00:03``, ``1:02:03``: when a line was written, counted from the start of the run."""
     total = max(int(seconds), 0)

@@ -7,24 +7,27 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from allup.cluster.objects import Written, explain_immutable
+from allup.cluster.objects import Written
 from allup.cluster.watch import Watches
+from allup.diagnosis import Cause
 from allup.errors import AdoptionRefused, AllupError, ApiError, FieldConflict, ImmutableField
 from allup.manifests import Desired
 from allup.model import labels
 from allup.model.live import later_texts
 from allup.model.platform import Component
 from allup.ordering import rank
+from allup.readiness import judge
 from allup.refs import GroupKind, ObjectRef, ShortRef
 from allup.run import conflicts
 from allup.run.assembly import Assembler
+from allup.run.beside import Beside
 from allup.run.keeping import is_borrowed
 from allup.run.ledger import Ledger
 from allup.run.options import RunOptions
 from allup.run.progress import Action, Phase
 from allup.run.replacing import replace_objects
 from allup.run.session import Session
-from allup.run.waiting import Stopped, Switchboard
+from allup.run.waiting import NotReady, Patience, Stopped, Switchboard
 from allup.run.workers import Pool
 
 _ACTIONS = {
@@ -61,6 +64,7 @@ class Applier:
         fresh_namespace: bool,
         deadline: float,
         established: Callable[[Component, Sequence[ObjectRef]], None],
+        beside: Callable[[str], Beside],
     ) -> None:
         self._session = session
         self._objects = session.objects
@@ -73,6 +77,7 @@ class Applier:
         self._fresh_namespace = fresh_namespace
         self._deadline = deadline
         self._established = established
+        self._beside = beside
         self._planned = planned
         self._absent: dict[ObjectRef, float] = {}
         self._looked: dict[tuple[GroupKind, str], float] = {}
@@ -208,13 +213,8 @@ class Applier:
         if desired.ref.group_kind == _JOB:
             together = [desired]
         elif desired.ref not in [d.ref for d in together]:
-            what = explain_immutable(error)
-            raise AllupError(
-                str(desired.ref),
-                f"{what or 'a field'} cannot be changed in place",
-                evidence=error.fact,
-                next_step=f"Take the component down (inv …{component.down_task}) and up again",
-            ) from error
+            down = f"inv {self._assembler.loaded.platform.collection}.{component.down_task}"
+            raise conflicts.immutable(error, desired, down) from error
         self._ledger.note(f"replacing {', '.join(str(each.ref) for each in together)}", component.name)
         replace_objects(self._session, self._watches, together, self._deadline)
         return Action.REPLACED
@@ -223,10 +223,19 @@ class Applier:
         waiting = self._switchboard.subscribe(component.name)
         try:
             self._watches.open(self._objects.resource(ref), ref.namespace)
-            while self._watches.store.get(ref) is not None:
-                self._ledger.moved(component.name, Phase.APPLYING, f"{ref} is still being deleted")
-                if self._session.clock.monotonic() > self._deadline:
-                    raise AllupError(str(ref), "is still being deleted")
+            patience = Patience(component.grace if self._options.grace is None else self._options.grace)
+            while (obj := self._watches.store.get(ref)) and obj["metadata"].get("deletionTimestamp"):
+                at = self._session.clock.monotonic()
+                readiness = judge(obj, self._beside(component.name), self._session.clock.now())
+                left = patience.left(ref, "" if readiness.cause == Cause.TERMINATING else readiness.cause, at)
+                more = "" if left is None else f" (given {max(0.0, left):.0f} s more)"
+                self._ledger.moved(component.name, Phase.APPLYING, f"{ref} {readiness.message}{more}")
+                if readiness.hopeless:
+                    raise NotReady(ref, readiness, patience.HOPELESS)
+                if left is not None and left <= 0:
+                    raise NotReady(ref, readiness, patience.over(ref))
+                if at > self._deadline:
+                    raise NotReady(ref, readiness, "still being deleted at the deadline")
                 self._switchboard.next_news(waiting, self._session.stop)
         finally:
             self._switchboard.unsubscribe(component.name, waiting)

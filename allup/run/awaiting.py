@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from allup.errors import AllupError, Terminated
-from allup.model.platform import Platform
+from allup.model.platform import Component, Platform
 from allup.refs import GroupKind
 from allup.run import explaining
+from allup.run.beside import Beside
 from allup.run.ledger import Ledger
 from allup.run.options import RunOptions
 from allup.run.progress import Phase, Reporter, RunFinished, RunStarted
@@ -13,7 +14,7 @@ from allup.run.schedule import Schedule
 from allup.run.seeing import Sight
 from allup.run.session import Session
 from allup.run.surroundings import Surroundings
-from allup.run.waiting import Beside, NotReady, Stopped, Switchboard, Wait
+from allup.run.waiting import NotReady, Stopped, Switchboard, Wait
 
 
 class Await:
@@ -89,6 +90,8 @@ class Await:
 
     def _wait(self, name: str) -> bool:
         self._ledger.moved(name, Phase.WAITING)
+        # What is no longer in the code is waited for as a component that says nothing special.
+        declared = next((c for c in self._platform.components if c.name == name), Component(name))
         try:
             Wait(
                 name,
@@ -96,22 +99,25 @@ class Await:
                 watches=self._sight.watches,
                 discovery=self._session.discovery,
                 switchboard=self._switchboard,
-                beside=Beside(self._sight.watches.store, name, self._surroundings.binding_mode),
+                beside=Beside(
+                    self._sight.watches.store, name, self._surroundings.binding_mode, self._surroundings.look
+                ),
                 clock=self._session.clock,
                 stopped=self._session.stop.is_set,
                 on_message=lambda text: self._ledger.moved(name, Phase.WAITING, text),
                 deadline=self._deadline,
-                grace=self._options.grace,
+                grace=declared.grace if self._options.grace is None else self._options.grace,
+                stable=declared.stable,
             ).run()
         except Stopped:
             return False
         except NotReady as not_ready:
-            finding = explaining.explain(
+            findings = explaining.explain(
                 self._session, self._sight.watches.store, name, not_ready, self._platform.collection
             )
-            for each in (finding, *explaining.left_over(not_ready)):
+            for each in findings:
                 self._ledger.found(name, each)
-            self._ledger.moved(name, Phase.FAILED, finding.message)
+            self._ledger.moved(name, Phase.FAILED, findings[0].message)
             return False
         except AllupError as error:
             self._ledger.moved(name, Phase.FAILED, str(error))

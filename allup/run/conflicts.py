@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from allup.cluster.objects import Objects
-from allup.errors import AllupError, FieldConflict
+from allup.cluster.objects import Objects, explain_immutable
+from allup.errors import AllupError, FieldConflict, ImmutableField
 from allup.manifests import Desired
 from allup.model import labels
 from allup.refs import ObjectRef
+from allup.run.keeping import why_kept
 
 _CLIENT_SIDE = ("kubectl-client-side-apply", "kubectl", "before-first-apply")
 _CONFLICT = re.compile(r'conflict with "([^"]+)"')
@@ -33,6 +34,30 @@ def explain(error: FieldConflict, desired: Desired, live: Mapping[str, Any] | No
         f"another manager owns {', '.join(parts) or 'a field'}",
         next_step="Change it there, or take the fields for this run with --force-conflicts",
     )
+
+
+def immutable(error: ImmutableField, desired: Desired, down: str) -> AllupError:
+    """That something cannot be changed in place: what, from what to what, and the way out. What holds data
+    stays on a down, so only giving the data up, or the old value, leads on. *down* is the command."""
+    what = explain_immutable(error)
+    changes = "" if desired.ref.kind == "Secret" else ", ".join(_changed_lines(error.fact))
+    if why_kept(desired.body):
+        way = f"Go back to what it was; or give up its data ({down} --purge) and bring it up again"
+    else:
+        way = f"Take the component down ({down}) and up again"
+    return AllupError(
+        str(desired.ref),
+        f"{what or 'a field'} cannot be changed in place" + (f": {changes}" if changes else ""),
+        evidence="" if changes else error.fact.partition("\n@@")[0],
+        next_step=way,
+    )
+
+
+def _changed_lines(fact: str) -> Sequence[str]:
+    """``StorageClassName "standard" → "slow"`` from the diff that the server's message may end in."""
+    removed = dict(re.findall(r'^-\s*"(\w+)": (.*?),?$', fact, re.M))
+    added = dict(re.findall(r'^\+\s*"(\w+)": (.*?),?$', fact, re.M))
+    return [f"{name} {value} → {added[name]}" for name, value in removed.items() if name in added]
 
 
 def scaled_by_us(error: FieldConflict) -> bool:

@@ -14,22 +14,25 @@ from typing import Any
 from allup import expressions
 from allup.cluster import inventory as inventories
 from allup.cluster import namespaces, streams
-from allup.cluster.inventory import Inventory, Run
-from allup.cluster.store import component_of
+from allup.cluster.inventory import Run
 from allup.diagnosis import Finding
+from allup.diagnosis.deletion import not_allowed
 from allup.errors import AllupError, ApiError, NotFound
 from allup.graph import Graph
 from allup.model import labels
 from allup.model.platform import AwaitLogLine, Component, Platform, ScaleToZero
 from allup.ordering import in_delete_order
 from allup.refs import GroupKind, ObjectRef
-from allup.run import ownkeys
+from allup.run import explaining, orphans
+from allup.run.holding import Evidence
 from allup.run.instance_run import InstanceRun
-from allup.run.keeping import is_borrowed, why_kept
-from allup.run.leaving import Leaving, holds
+from allup.run.keeping import is_borrowed, that_go, why_kept
+from allup.run.leaving import Leaving
 from allup.run.listening import Listener
 from allup.run.options import RunOptions
-from allup.run.progress import Action, Phase, Reporter, RunFinished, RunStarted
+from allup.run.progress import THE_REST, Action, Phase, Reporter, RunFinished, RunStarted
+from allup.run.purging import Purge
+from allup.run.remains import POD, Remains, in_batches
 from allup.run.schedule import Schedule
 from allup.run.selection import selected_down
 from allup.run.session import Session
@@ -38,9 +41,6 @@ from allup.run.waiting import Stopped
 
 GRACE_MARGIN = 30.0
 _LINES_BEFORE = 20
-_POD = GroupKind("", "Pod")
-_WITH_PODS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod")
-_COPIES = ("Endpoints", "EndpointSlice")
 
 
 class Down(InstanceRun):
@@ -55,25 +55,19 @@ class Down(InstanceRun):
         report: Reporter,
     ) -> None:
         super().__init__(session, platform, options, report)
-        self._kinds = kinds
-        self._namespace: namespaces.NamespaceState | None = None
-        self._inventory: Inventory | None = None
+        self._there = Remains(session, platform, kinds, self._watches)
+        self._evidence = Evidence(session, platform.namespace)
         self._names: tuple[str, ...] = ()
+        self._purged = False
 
     def run(self) -> RunFinished:
         """Does all of it; what is stuck is in the result. Raises AllupError for what is wrong beforehand,
         InputError when live dependants are in the way."""
-        platform = self._platform
         with self._reading():
-            self._namespace = namespaces.look(self._objects, platform.namespace, platform.instance)
+            self._there.look_at_namespace()
         with self._ending(lambda: self._finish("interrupted")):
             self._lock_if_there()  # before looking: another run may be making what is to go
-            empty = Inventory(platform.name, platform.instance, platform.namespace)
-            with self._reading():
-                self._inventory = inventories.read(self._objects, empty)
-            self._see_what_is_there()
-            graph = self._graph()
-            self._names = selected_down(graph, self._options.only, self._live(), self._options.cascade)
+            graph = self._look()
             self._ledger.say(self._started_progress(graph))
             needed_by = {n: [d for d in self._names if n in graph.direct_needs(d)] for n in self._names}
             # What is stuck does not stop what is independent of it; what it still uses stays.
@@ -87,54 +81,15 @@ class Down(InstanceRun):
                 raise self._switchboard.failure
             return self._finish("done" if self._end(gone) else "stuck")
 
-    # What is there
-
-    def _see_what_is_there(self) -> None:
-        kinds = self._kinds | {_POD, GroupKind("apps", "ReplicaSet")}
-        if self._inventory is not None:
-            kinds |= self._inventory.group_kinds
-
-        def look(kind: GroupKind) -> None:
-            resource = self._session.discovery.find(kind.group, kind.kind)
-            if resource is None or (self._namespace is None and resource.namespaced):
-                return
-            try:
-                self._watches.list(resource, self._platform.namespace)
-            except ApiError as error:
-                if error.status != 403:
-                    raise
-                self._ledger.note(
-                    f"we may not list {resource.plural}: any that are ours are left ({error.fact})",
-                    warning=True,
-                )
-
-        self._pool.map(look, sorted(kinds))
-
-    def _ours(self, component: str | None = None) -> dict[ObjectRef, Mapping[str, Any]]:
-        """Objects of ours (of one component): not what controllers made from them, not our own records."""
-        store = self._watches.store
-        names = store.components() if component is None else (component,)
-        return {
-            ref: obj
-            for name in names
-            for ref, obj in store.of_component(name)
-            if not obj["metadata"].get("ownerReferences") and ref.kind not in _COPIES
-        }
-
-    def _graph(self) -> Graph:
-        stored = dict(self._inventory.graph) if self._inventory is not None else {}
-        in_code: dict[str, Sequence[str]] = {c.name: tuple(c.after) for c in self._platform.components}
-        needs: dict[str, Sequence[str]] = {**in_code, **stored}
-        for obj in self._ours().values():
-            needs.setdefault(component_of(obj), ())
-        return Graph({name: [n for n in needed if n in needs] for name, needed in needs.items()})
-
-    def _live(self) -> dict[str, bool]:
-        live: dict[str, bool] = {}
-        for obj in self._ours().values():
-            name = component_of(obj)
-            live[name] = live.get(name, False) or not why_kept(obj)
-        return live
+    def _look(self) -> Graph:
+        """Finds out what is there and what is to go. Raises InputError when dependants are in the way."""
+        with self._reading():
+            self._there.read(self._pool)
+        graph = self._there.graph()
+        self._names = selected_down(graph, self._options.only, self._there.live(), self._options.cascade)
+        for warning in self._there.warnings(self._names):
+            self._ledger.note(warning, warning=True)
+        return graph
 
     def _started_progress(self, graph: Graph) -> RunStarted:
         platform = self._platform
@@ -147,10 +102,11 @@ class Down(InstanceRun):
             context=self._session.context,
             components=self._names,
             needs={n: tuple(d for d in self._names if n in graph.direct_needs(d)) for n in self._names},
+            only=tuple(name for name in self._names if name in self._options.only),
         )
 
     def _lock_if_there(self) -> None:
-        if self._namespace is None or self._namespace.terminating:
+        if self._there.namespace is None or self._there.namespace.terminating:
             return
         try:
             self._take_lock()
@@ -169,11 +125,12 @@ class Down(InstanceRun):
             return False
         except AllupError as error:
             if not self._session.stop.is_set():
+                self._ledger.found(name, explaining.of_error(error, self._platform.namespace))
                 self._ledger.moved(name, Phase.STUCK, str(error))
             return False
 
     def _take_down(self, name: str) -> bool:
-        declared = next((c for c in self._platform.components if c.name == name), None)
+        declared = self._declared(name)
         leaving = Leaving(
             name,
             watches=self._watches,
@@ -182,38 +139,41 @@ class Down(InstanceRun):
             stop=self._session.stop,
             on_message=lambda text: self._ledger.moved(name, Phase.DELETING, text),
         )
-        objects = self._ours(name)
-        going = {ref: obj for ref, obj in objects.items() if not why_kept(obj)}
-        purge_now = self._options.purge and bool(self._options.only)
+        objects = self._there.objects(name)
+        going = that_go(objects, everything=self._options.purge and bool(self._options.only))
         for ref, obj in objects.items():
             if ref not in going and not self._options.purge:
                 self._ledger.did(name, ref, Action.KEPT, why_kept(obj))
-        if purge_now:
-            going = dict(objects)
         if not going and not leaving.pods() and not (declared and declared.children):
             self._ledger.moved(name, Phase.GONE, "" if objects else "nothing there")
             return True
         self._ledger.moved(name, Phase.DELETING)
-        for kind in {_POD, *(ref.group_kind for ref in going)}:
-            resource = self._session.discovery.find(kind.group, kind.kind)
-            if resource is not None and (self._namespace is not None or not resource.namespaced):
+        for kind in {POD, *(ref.group_kind for ref in going)} - self._there.unseen.keys():
+            resource = self._there.resource(kind)
+            if resource is not None:
                 self._watches.open(resource, self._platform.namespace)
         deadline = self._budget(leaving)
+        left: Sequence[ObjectRef] = ()
         if declared is not None:
             self._before(declared, leaving, deadline)
-            self._remove_children(declared, deadline)
-        # Pods first: what they use (claims, configuration, Services) goes after they are gone.
-        with_pods = [ref for ref in going if ref.kind in _WITH_PODS]
-        for batch in (with_pods, [ref for ref in going if ref.kind not in _WITH_PODS]):
+            left = self._remove_children(declared, deadline)
+        for batch in in_batches(list(going)):
             ordered = in_delete_order(batch, lambda ref: ref)
             self._pool.map(lambda ref: self._delete(name, ref, going[ref]), ordered)
             uids = {ref: str(going[ref]["metadata"].get("uid", "")) for ref in batch}
-            left = leaving.await_gone(uids, deadline)
+            left = [*left, *leaving.await_gone(uids, deadline)]
             if left:
                 self._stuck(name, left)
                 return False
+        if POD in self._there.unseen and going:
+            self._ledger.found(name, self._not_seen(POD))
+            self._ledger.moved(name, Phase.STUCK, "whether its pods are gone is not known")
+            return False
         self._ledger.moved(name, Phase.GONE)
         return True
+
+    def _declared(self, name: str) -> Component | None:
+        return next((c for c in self._platform.components if c.name == name), None)
 
     def _delete(self, name: str, ref: ObjectRef, obj: Mapping[str, Any]) -> None:
         if self._session.stop.is_set():
@@ -240,7 +200,7 @@ class Down(InstanceRun):
 
     def _before(self, component: Component, leaving: Leaving, deadline: float) -> None:
         workloads = {
-            hook: next((r for r in self._ours(component.name) if hook.ref.matches(r)), None)
+            hook: next((r for r in self._there.objects(component.name) if hook.ref.matches(r)), None)
             for hook in component.before_down
         }
         # Ears first: what a log says while its pod stops is said once.
@@ -302,134 +262,143 @@ class Down(InstanceRun):
         owned = {ObjectRef.of(pod) for owner in owners for pod in self._watches.store.owned(owner, "Pod")}
         return [ref for ref in leaving.pods() if ref in owned]
 
-    def _remove_children(self, component: Component, deadline: float) -> None:
-        """What the component's own processes made; only in a namespace that we made."""
-        if not component.children or self._namespace is None:
-            return
-        if not self._namespace.ours:
-            self._ledger.note(
-                f"{component.name}: its children ({', '.join(c.kind for c in component.children)}) are left, "
-                f"since namespace {self._platform.namespace} was not made by us",
-                warning=True,
-            )
-            return
+    def _remove_children(self, component: Component, deadline: float) -> Sequence[ObjectRef]:
+        """Deletes what the component's own processes made; only in a namespace that we made. What is left."""
+        if not component.children or not self._there.children_are_ours:
+            return ()
+        left: list[ObjectRef] = []
         for child in component.children:
-            group, _, kind = child.kind.rpartition("/")
-            found = self._session.discovery.find(group, kind) if group else None
-            resource = found or next(iter(self._session.discovery.of_kind(kind)), None)
-            if resource is None:
-                continue
-            while True:
-                left = self._objects.list(resource, self._platform.namespace, child.selector)
-                for obj in left:
+            while found := self._there.children(child):
+                for obj in found:
                     ref = ObjectRef.of(obj)
                     if not obj["metadata"].get("deletionTimestamp"):
                         self._objects.delete(ref, uid=obj["metadata"]["uid"], foreground=True)
                         self._ledger.did(component.name, ref, Action.DELETED)
-                if not left or self._clock.monotonic() > deadline:
+                if self._clock.monotonic() > deadline:
+                    left += map(ObjectRef.of, found)
                     break
                 if self._session.stop.wait(0.2):
                     raise Stopped
+        return left
 
     def _stuck(self, name: str, left: Sequence[ObjectRef]) -> None:
         for ref in left:
-            obj = self._watches.store.get(ref)
-            if obj is not None:
-                self._ledger.found(
-                    name,
-                    Finding(ref=ref, cause="stuck", message=f"does not go: {holds(obj)}"),
-                )
-        self._ledger.moved(name, Phase.STUCK, f"{left[0]} does not go")
+            for finding in self._evidence.why(ref):
+                self._ledger.found(name, finding)
+        more = f", nor {len(left) - 1} more" if left[1:] else ""
+        self._ledger.moved(name, Phase.STUCK, f"{left[0]} does not go{more}")
+
+    def _not_seen(self, kind: GroupKind) -> Finding:
+        resource = self._session.discovery.find(kind.group, kind.kind)
+        what = resource.plural if resource is not None else str(kind)
+        namespace = namespaces.namespace_ref(self._platform.namespace)
+        return not_allowed(namespace, what, self._there.unseen[kind])
 
     # The end
 
     def _end(self, gone: bool) -> bool:
-        if self._namespace is None:
-            return gone and self._purge_kept() if self._options.purge else gone
         if self._options.only:
             return gone
-        if gone and self._options.purge:
-            return self._purge()
-        if not self._options.purge and self._namespace.ours and (self._ledger.kept or self._inventory):
-            self._ledger.kept.append(
-                (namespaces.namespace_ref(self._platform.namespace), "it holds what is kept")
-            )
-        return gone
+        namespace = self._there.namespace
+        terminating = namespace is not None and namespace.terminating
+        if self._options.purge and gone:
+            gone = self._purge()
+        elif terminating and gone:
+            gone = self._purging().await_namespace_gone()
+        elif self._options.purge or terminating:
+            self._say_what_else_is_in_the_way()
+        elif namespace is not None and namespace.ours and (self._ledger.kept or self._there.inventory):
+            self._ledger.kept.append((namespaces.namespace_ref(namespace.name), "it holds what is kept"))
+        self._name_orphans()
+        return self._account_for_unseen() and gone
+
+    def _purging(self) -> Purge:
+        return Purge(
+            self._session,
+            self._platform,
+            self._there,
+            self._ledger,
+            self._evidence,
+            delete=self._delete,
+            deadline=self._deadline,
+        )
 
     def _purge(self) -> bool:
-        assert self._namespace is not None
-        if not self._purge_kept():
+        purging = self._purging()
+        if not purging.data():
+            self._say_what_else_is_in_the_way()
             return False
-        platform = self._platform
+        if self._there.namespace is None:
+            return True
         if self._lease is not None:
             self._lease.release()
             self._lease = None
-        ref = namespaces.namespace_ref(platform.namespace)
-        others = inventories.others(self._objects, platform.namespace, platform.instance)
-        if others and self._namespace.ours:
-            self._ledger.kept.append((ref, f"it also holds {', '.join(others)}"))
-        elif self._namespace.ours and platform.namespace not in namespaces.PROTECTED:
-            self._objects.delete(ref, uid=self._namespace.obj["metadata"]["uid"])
-            self._ledger.did("", ref, Action.DELETED)
-            return self._await_namespace_gone(ref)
-        for ref in (
-            ObjectRef(
-                "coordination.k8s.io", "Lease", platform.namespace, labels.inventory_name(platform.instance)
-            ),
-            ownkeys.ref(platform.instance, platform.namespace),
-            Inventory(platform.name, platform.instance, platform.namespace).ref,
-        ):
-            self._objects.delete(ref)
-        self._inventory = None
-        return True
-
-    def _purge_kept(self) -> bool:
-        """Claims first, then volumes and the rest: a volume waits for its claim."""
-        left = self._ours()
-        claims = [ref for ref in left if ref.kind == "PersistentVolumeClaim"]
-        gone = True
-        for batch in (claims, [ref for ref in left if ref not in claims]):
-            for ref in in_delete_order(batch, lambda ref: ref):
-                self._delete(component_of(left[ref]), ref, left[ref])
-            gone = self._await_all_gone(batch) and gone
+        gone = purging.place()
+        self._purged = True
         return gone
 
-    def _await_all_gone(self, refs: Sequence[ObjectRef]) -> bool:
-        limit = min(self._deadline, self._clock.monotonic() + 60.0 + GRACE_MARGIN)
-        for ref in refs:
-            while (found := self._objects.get(ref)) is not None:
-                if self._clock.monotonic() > limit:
-                    self._ledger.note(f"{ref} does not go: {holds(found)}", warning=True)
-                    return False
-                if self._session.stop.wait(0.1):
-                    raise Stopped
-            self._watches.store.remove(ref)
-        return True
+    def _say_what_else_is_in_the_way(self) -> None:
+        """A purge that does not get to its end still names what would have held it up next."""
+        ours = self._there.namespace is not None and self._there.namespace.ours
+        namespace = namespaces.namespace_ref(self._platform.namespace) if ours else None
+        claims = [ref for ref in self._there.objects() if ref.kind == "PersistentVolumeClaim"]
+        named = {(f.ref, f.cause) for f in self._ledger.findings()}
+        for finding in self._evidence.in_the_way_of_a_purge(claims, namespace):
+            if (finding.ref, finding.cause) not in named:
+                self._ledger.found(THE_REST, finding)
+                self._ledger.moved(
+                    THE_REST, Phase.SKIPPED, "what is stuck comes first; this would be in its way too"
+                )
 
-    def _await_namespace_gone(self, ref: ObjectRef) -> bool:
-        self._inventory = None
-        limit = min(self._deadline, self._clock.monotonic() + 120.0)
-        while (found := self._objects.get(ref)) is not None:
-            if self._clock.monotonic() > limit:
-                why = namespaces.held_by(self._objects, ref.name) or namespaces.conditions(found)
-                why = why or holds(found)
-                self._ledger.note(f"{ref} does not go: {why}", warning=True)
-                return False
-            if self._session.stop.wait(0.1):
-                raise Stopped
-        return True
+    def _name_orphans(self) -> None:
+        """Objects with our labels that no component claims are nobody's to take down: they are named."""
+        platform, there = self._platform, self._there
+        if self._options.purge:  # nothing is to be left, so every kind is asked for
+            only_outside = self._ledger.phase(THE_REST) is Phase.GONE
+            objects = orphans.labelled(
+                self._session,
+                platform.namespace,
+                platform.instance,
+                self._pool,
+                only=lambda resource: not (resource.namespaced and only_outside),
+            )
+        else:
+            objects = [obj for _, obj in self._watches.store.of_component("")]
+        components = there.graph().order()
+        found = orphans.judge(objects, instance=platform.instance, components=components, kinds=there.kinds)
+        if not found:
+            return
+        named = ", ".join(str(orphan.ref) for orphan in found[:3])
+        more = f" and {len(found) - 3} more" if found[3:] else ""
+        where = f" (inv {platform.collection}.orphans lists them)" if platform.collection else ""
+        self._ledger.note(
+            f"left, since no component claims them though they carry our labels: {named}{more}{where}",
+            warning=True,
+        )
+
+    def _account_for_unseen(self) -> bool:
+        """False when objects of ours may be left that we may not look for."""
+        unseen = self._there.unseen_of_ours.keys() - {POD}
+        if self._ledger.phase(THE_REST) is Phase.GONE:  # with the namespace went what was in it
+            find = self._session.discovery.find
+            unseen = {k for k in unseen if (r := find(k.group, k.kind)) is None or not r.namespaced}
+        for kind in sorted(unseen):
+            self._ledger.found(THE_REST, self._not_seen(kind))
+        if unseen:
+            self._ledger.moved(THE_REST, Phase.STUCK, "not everything may be looked at")
+        return not unseen
 
     def _finish(self, outcome: str) -> RunFinished:
         self._write_bundle(outcome)
         seconds = self._clock.monotonic() - self._session.started
-        if outcome != "interrupted" and self._inventory is not None and not self._options.only:
+        if outcome != "interrupted" and not self._purged:
             self._remember(outcome, seconds)
         finished = RunFinished(
             at=self._clock.monotonic(),
             verb="down",
             outcome=outcome,
             seconds=seconds,
-            components=self._ledger.results((*self._names, *([""] if self._options.purge else []))),
+            components=self._ledger.results(self._names_to_report()),
             kept=tuple(self._ledger.kept),
             warnings=tuple(self._ledger.warnings),
             requests=self._session.api.requests,
@@ -437,12 +406,19 @@ class Down(InstanceRun):
         self._ledger.say(finished)
         return finished
 
+    def _names_to_report(self) -> tuple[str, ...]:
+        rest = self._ledger.phase(THE_REST) is not Phase.PENDING
+        return (*self._names, *([THE_REST] if rest else ()))
+
     def _remember(self, outcome: str, seconds: float) -> None:
-        assert self._inventory is not None
-        inventory = self._inventory
-        if outcome == "done":
-            inventory = replace(inventory, group_kinds=frozenset(ref.group_kind for ref in self._ours()))
-        run = Run("down", self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"), seconds, outcome)
+        inventory, namespace = self._there.inventory, self._there.namespace
+        if inventory is None or namespace is None or namespace.terminating:
+            return
+        if outcome == "done" and not self._options.only:
+            kinds = frozenset(ref.group_kind for ref in self._there.objects())
+            inventory = replace(inventory, group_kinds=kinds)
+        when = self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        run = Run(" ".join(("down", *self._options.only)), when, seconds, outcome)
         try:
             inventories.write(self._objects, inventory.with_run(run))
         except AllupError as error:

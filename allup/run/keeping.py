@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from allup.model import labels
+from allup.refs import ObjectRef
 
 
 def why_kept(obj: Mapping[str, Any]) -> str:
@@ -20,6 +21,13 @@ def why_kept(obj: Mapping[str, Any]) -> str:
     if marked:
         return "the platform keeps it for the next up"
     return ""
+
+
+def that_go(
+    objects: Mapping[ObjectRef, Mapping[str, Any]], *, everything: bool
+) -> dict[ObjectRef, Mapping[str, Any]]:
+    """Those of a component's *objects* that go when it goes down: *everything*, or all but what is kept."""
+    return {ref: obj for ref, obj in objects.items() if everything or not why_kept(obj)}
 
 
 def is_borrowed(obj: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Waits until objects, and the pods under them, are gone; says what holds those that stay."""
+"""Waits until objects, and the pods under them, are gone."""
 
 from __future__ import annotations
 
@@ -70,18 +70,3 @@ class Leaving:
     def _is_there(self, ref: ObjectRef, uid: str) -> bool:
         seen = self._watches.store.get(ref)
         return seen is not None and seen["metadata"].get("uid", "") == uid
-
-
-def holds(obj: Mapping[str, Any]) -> str:
-    """What keeps an object that is being deleted, in words."""
-    metadata = obj["metadata"]
-    finalizers = metadata.get("finalizers") or ()
-    parts = []
-    if finalizers:
-        parts.append(f"finalizer {', '.join(finalizers)}")
-    if obj["kind"] == "Pod" and not finalizers:
-        node = (obj.get("spec") or {}).get("nodeName")
-        parts.append(f"its node {node} has not confirmed its end" if node else "it is not scheduled")
-    if not metadata.get("deletionTimestamp"):
-        parts.append("nobody has deleted it yet")
-    return "; ".join(parts) or "no finalizer; the API server has not removed it yet"

@@ -55,8 +55,9 @@ class Ledger:
     def note(self, text: str, component: str = "", *, warning: bool = False) -> None:
         """Reports a sentence; a warning is repeated at the end."""
         with self._lock:
-            if warning and text not in self.warnings:
-                self.warnings.append(text)
+            told = f"{component}: {text}" if component else text
+            if warning and told not in self.warnings:
+                self.warnings.append(told)
             self.say(Note(at=self._clock.monotonic(), text=text, component=component, warning=warning))
 
     def moved(self, component: str, phase: Phase, message: str = "") -> None:
@@ -90,6 +91,11 @@ class Ledger:
         """Why a component failed."""
         with self._lock:
             self._accounts.setdefault(component, _Account()).findings.append(finding)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """All that were found so far."""
+        with self._lock:
+            return tuple(finding for account in self._accounts.values() for finding in account.findings)
 
     def phase(self, component: str) -> Phase:
         """Where a component stands."""

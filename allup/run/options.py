@@ -13,14 +13,14 @@ class RunOptions:
     *no_deps*: exactly the components in *only*. *adopt*: objects, as Kind/namespace/name, that exist and
     shall become ours. *cascade*: take dependants down first. *purge*: data too.
     *bundle*: the folder for the evidence of a run that does not end well. *grace*: how long a
-    cause that may heal (a crash loop) is given.
+    cause that may heal (a crash loop) is given, for all components; None is what each one says.
     """
 
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     no_deps: bool = False
     timeout: float = 900.0
-    grace: float = 180.0
+    grace: float | None = None
     jobs: int = 16
     force_conflicts: bool = False
     adopt: tuple[str, ...] = ()

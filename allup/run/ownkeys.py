@@ -74,6 +74,7 @@ def make(objects: Objects, platform: str, instance: str, namespace: str) -> Made
         },
         "data": data,
     }
+    ours = OwnKeys(made["checksum-key"], made["salt-key"])
     try:
         objects.create(body)
     except ApiError as error:
@@ -81,7 +82,7 @@ def make(objects: Objects, platform: str, instance: str, namespace: str) -> Made
         if kept is None:
             raise
         return Made(kept, ours=False)
-    return Made(OwnKeys(made["checksum-key"], made["salt-key"]), ours=True)
+    return Made(ours, ours=True)
 
 
 def _parse(data: dict[str, str]) -> OwnKeys | None:

@@ -10,6 +10,9 @@ from typing import Protocol
 from allup.diagnosis.finding import Finding as Finding
 from allup.refs import ObjectRef
 
+THE_REST = "the rest"
+"""Instead of a component's name: what belongs to none, such as the namespace. No component is called so."""
+
 
 class Action(StrEnum):
     """What was done to one object."""
@@ -63,7 +66,10 @@ class CheckOutcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class RunStarted:
-    """*verb* is up or down; *components* in graph order; *expected* seconds to ready from earlier runs."""
+    """*verb* is up or down; *components* in graph order; *expected* seconds to ready from earlier runs.
+
+    *only* are the components that were asked for by name, when not the whole platform was.
+    """
 
     at: float
     verb: str
@@ -74,6 +80,7 @@ class RunStarted:
     components: tuple[str, ...]
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     expected: Mapping[str, float] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +136,14 @@ class ComponentResult:
     actions: Mapping[Action, int] = field(default_factory=dict)
     checks: tuple[CheckDone, ...] = ()
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """What a down left of it: ``clean``, ``kept`` (on purpose) or ``stuck``; ``""`` where that is no
+        question: it was not taken down."""
+        if self.phase is Phase.GONE:
+            return "kept" if self.actions.get(Action.KEPT) else "clean"
+        return "stuck" if self.phase is Phase.STUCK else ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,16 +11,17 @@ from allup.cluster.inventory import Inventory
 from allup.cluster.store import component_of
 from allup.cluster.watch import Watches
 from allup.diagnosis import Finding
+from allup.diagnosis.diagnose import together
 from allup.errors import AllupError, InputError, did_you_mean
 from allup.graph import Graph
 from allup.model import labels
 from allup.model.platform import Platform
 from allup.readiness import Readiness, State, judge
 from allup.refs import GroupKind, ObjectRef
-from allup.run import explaining
+from allup.run.beside import Beside
+from allup.run.explaining import Explainer
 from allup.run.keeping import why_kept
 from allup.run.session import Session
-from allup.run.waiting import Beside, NotReady
 
 _BESIDE = (
     GroupKind("", "Pod"),
@@ -164,29 +165,38 @@ class Sight:
             state = "failed" if failed else "not ready"
             return state, f"{ref.kind}/{ref.name}: {readiness.message}{others}"
         only_data = declared is not None and declared.files and all(why_kept(o) for o in objects.values())
-        if only_data and self.inventory and self.inventory.runs and self.inventory.runs[-1].verb == "down":
+        if only_data and self._last_about(name) == "down":
             return "kept", "taken down; its data is kept"
         return "ready", f"{len(objects)} object{'s' if len(objects) != 1 else ''}"
 
+    def _last_about(self, component: str) -> str:
+        """The verb of the last run that was about the component, alone or with all others."""
+        runs = self.inventory.runs if self.inventory else ()
+        words = [run.verb.split() for run in runs]
+        return next((w[0] for w in reversed(words) if w and (w[1:] == [] or component in w[1:])), "")
+
+    def finding_of_pod(self, name: str) -> tuple[str, Finding | None]:
+        """The component of the pod *name*, and why it is not right (None: it is). Raises InputError when no
+        component has such a pod."""
+        pods = {ref.name: ref for ref in self.ours() if ref.kind == "Pod"}
+        if name not in pods:
+            raise InputError(f"pod {name!r}", f"is not there{did_you_mean(name, pods)}")
+        ref = pods[name]
+        component = self.ours()[ref]
+        store = self.watches.store
+        verdict = judge(store.get(ref) or {}, Beside(store, component), self._session.clock.now())
+        if verdict.ready:
+            return component, None
+        explainer = Explainer(self._session, store, self._platform.collection)
+        return component, explainer.finding(component, ref, verdict)
+
     def findings(self, component: str = "") -> tuple[tuple[str, Finding], ...]:
-        """Why what is not right is not right, by component."""
+        """Why what is not right is not right, by component; what has one root is one finding."""
+        explainer = Explainer(self._session, self.watches.store, self._platform.collection)
         found = []
         for state in self.components():
             if component in ("", state.name):
-                for ref, readiness in state.objects:
-                    if not readiness.ready:
-                        declared = next((c for c in self._platform.components if c.name == state.name), None)
-                        not_ready = NotReady(ref, readiness, "right now")
-                        found.append(
-                            (
-                                state.name,
-                                explaining.explain(
-                                    self._session,
-                                    self.watches.store,
-                                    declared.name if declared else state.name,
-                                    not_ready,
-                                    self._platform.collection,
-                                ),
-                            )
-                        )
+                wrong = [(ref, readiness) for ref, readiness in state.objects if not readiness.ready]
+                told = [explainer.finding(state.name, ref, readiness) for ref, readiness in wrong]
+                found += [(state.name, each) for each in together(told)]
         return tuple(found)

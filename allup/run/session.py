@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from allup.cluster.connect import connect, fingerprints, server_version
 from allup.cluster.discovery import Discovery
 from allup.cluster.objects import Objects
-from allup.cluster.requests import Api
+from allup.cluster.requests import Api, Timeouts
 from allup.errors import ClusterError
 from allup.identity import Holder
 from allup.redaction import Redactor
@@ -41,16 +41,19 @@ def open_session(
     sandbox: bool = False,
     expected_fingerprint: str = "",
     clock: Clock | None = None,
+    timeouts: Timeouts = Timeouts(),  # noqa: B008  # frozen
+    patience: float = 30.0,
 ) -> Session:
     """Connects and makes sure that this is the cluster that is meant. Only reads.
 
-    Raises ClusterError when it cannot be reached, is too old, or is another cluster of the same name than
-    the one whose fingerprint was stored.
+    One request may be repeated for *patience* seconds, of the first ones 2. Raises ClusterError when it
+    cannot be reached, is too old, or is another cluster of the same name than the one whose fingerprint was
+    stored.
     """
     stop = threading.Event()
     clock = clock or SystemClock()
     started = clock.monotonic()
-    api = connect(kubeconfig, context, redactor=redactor, stop=stop, patience=2.0)
+    api = connect(kubeconfig, context, redactor=redactor, stop=stop, patience=2.0, timeouts=timeouts)
     version = server_version(api)
     found = fingerprints(api)
     if expected_fingerprint and expected_fingerprint not in found:
@@ -60,7 +63,7 @@ def open_session(
             evidence=f"It was {expected_fingerprint}, now it is {' or '.join(found) or 'hidden'}",
             next_step=f"If this is right, choose it again: inv cluster.use {context}",
         )
-    api.patience = 30.0
+    api.patience = patience
     discovery = Discovery(api)
     return Session(
         api=api,

@@ -24,6 +24,7 @@ from allup.refs import GroupKind, ObjectRef
 from allup.run import explaining, ownkeys, pruning, secretsource
 from allup.run.applying import Applier
 from allup.run.assembly import Assembler
+from allup.run.beside import Beside
 from allup.run.checks import EVERY, Checker
 from allup.run.instance_run import InstanceRun
 from allup.run.options import RunOptions
@@ -39,7 +40,7 @@ from allup.run.schedule import Schedule, Skipped
 from allup.run.selection import selected_up
 from allup.run.session import Session
 from allup.run.surroundings import Surroundings
-from allup.run.waiting import Beside, NotReady, Stopped, Wait
+from allup.run.waiting import NotReady, Stopped, Wait
 
 _ACTIONS = {
     Written.CREATED: Action.CREATED,
@@ -62,10 +63,13 @@ class Up(InstanceRun):
         options: RunOptions,
         report: Reporter,
         given: secretsource.Given,
+        told_as: str = "",
     ) -> None:
+        """*told_as* is what the history calls the run, if not an up."""
         super().__init__(session, loaded.platform, options, report)
         self._loaded = loaded
         self._given = given
+        self._told_as = told_as or " ".join(("up", *options.only))
         self._graph = Graph(dependencies(loaded))
         self._names = selected_up(self._graph, options.only, options.skip, options.no_deps)
         self._objects_of: dict[str, list[ObjectRef]] = {}
@@ -196,6 +200,7 @@ class Up(InstanceRun):
             planned=[ref for refs in self._objects_of.values() for ref in refs],
             fresh_namespace=state.fresh,
             deadline=self._deadline,
+            beside=self._beside,
             established=lambda component, refs: self._wait(component, refs, self._clock.monotonic() + 60),
         )
 
@@ -214,6 +219,7 @@ class Up(InstanceRun):
             components=self._names,
             needs={name: tuple(self._graph.direct_needs(name)) for name in self._names},
             expected={n: s for n, s in self._inventory.seconds.items() if n in self._names},
+            only=tuple(name for name in self._names if name in self._options.only),
         )
 
     # One component
@@ -233,12 +239,12 @@ class Up(InstanceRun):
         except Stopped:
             return False
         except NotReady as not_ready:
-            finding = explaining.explain(
+            findings = explaining.explain(
                 self._session, self._watches.store, name, not_ready, self._platform.collection
             )
-            for each in (finding, *explaining.left_over(not_ready)):
+            for each in findings:
                 self._ledger.found(name, each)
-            self._ledger.moved(name, Phase.FAILED, finding.message)
+            self._ledger.moved(name, Phase.FAILED, findings[0].message)
             return False
         except AllupError as error:
             if not self._session.stop.is_set():
@@ -251,6 +257,10 @@ class Up(InstanceRun):
     def _skipped(self, skipped: Skipped) -> None:
         self._ledger.moved(skipped.name, Phase.SKIPPED, f"needs {skipped.needed}")
 
+    def _beside(self, name: str) -> Beside:
+        around = self._surroundings
+        return Beside(self._watches.store, name, around.binding_mode, around.look)
+
     def _wait(self, component: Component, refs: Sequence[ObjectRef], deadline: float) -> None:
         self._ledger.moved(component.name, Phase.WAITING)
         Wait(
@@ -259,12 +269,13 @@ class Up(InstanceRun):
             watches=self._watches,
             discovery=self._session.discovery,
             switchboard=self._switchboard,
-            beside=Beside(self._watches.store, component.name, self._surroundings.binding_mode),
+            beside=self._beside(component.name),
             clock=self._clock,
             stopped=self._session.stop.is_set,
             on_message=lambda text: self._ledger.moved(component.name, Phase.WAITING, text),
             deadline=deadline,
-            grace=self._options.grace,
+            grace=component.grace if self._options.grace is None else self._options.grace,
+            stable=component.stable,
         ).run()
 
     def _check(self, component: Component, deadline: float) -> None:
@@ -344,7 +355,7 @@ class Up(InstanceRun):
             moved = {
                 r.name: r.seconds for r in results if r.phase is Phase.READY and _did_something(r.actions)
             }
-            run = Run("up", self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"), seconds, outcome)
+            run = Run(self._told_as, self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"), seconds, outcome)
             remembered = replace(
                 self._inventory,
                 seconds={**self._inventory.seconds, **moved},

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from allup.cluster.discovery import Discovery
-from allup.cluster.store import Store, component_of, controller_uid, service_of
+from allup.cluster.store import component_of, service_of, subject_of
 from allup.cluster.watch import Watches
+from allup.diagnosis import Cause
 from allup.errors import AllupError
 from allup.readiness import Readiness, State, judge
 from allup.refs import GroupKind, ObjectRef
+from allup.run.beside import Beside
 from allup.run.clock import Clock
 
 _PODS = GroupKind("", "Pod")
@@ -26,11 +29,15 @@ _BESIDE: dict[GroupKind, tuple[GroupKind, ...]] = {
 }
 _SLICES = GroupKind("discovery.k8s.io", "EndpointSlice")
 _SERVICE = GroupKind("", "Service")
+_EVENT = GroupKind("", "Event")
+_COMES_BACK = 5.0
+_MAY_VANISH = ("Job", "Pod")
+"""Kinds that are gone when they are done."""
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 
 
 class NotReady(Exception):
-    """The wait is over and *ref* is not ready; *readiness* says why; *others* are left at a deadline too."""
+    """The wait is over and *ref* is not ready; *readiness* says why; *others* are not ready either."""
 
     def __init__(
         self,
@@ -38,16 +45,61 @@ class NotReady(Exception):
         readiness: Readiness,
         why: str,
         others: Sequence[tuple[ObjectRef, Readiness]] = (),
+        *,
+        at_deadline: bool = False,
     ) -> None:
         super().__init__(str(ref), readiness.message, why)
         self.ref = ref
         self.readiness = readiness
         self.why = why
         self.others = others
+        self.at_deadline = at_deadline
 
 
 class Stopped(Exception):
     """The run was told to end."""
+
+
+class Patience:
+    """How long each object's cause that may heal is given."""
+
+    HOPELESS = "it cannot become ready by waiting"
+
+    def __init__(self, grace: float) -> None:
+        self._grace = grace
+        self._caused_at: dict[ObjectRef, tuple[str, float]] = {}
+
+    def over(self, ref: ObjectRef) -> str:
+        """Why the wait for an object ends when its grace has."""
+        return f"no better after {self._grace_of(self._caused_at[ref][0]):.0f} s of grace"
+
+    def _grace_of(self, cause: str) -> float:
+        """Who replaces an object makes it again soon; nobody else will."""
+        return min(self._grace, _COMES_BACK) if cause == Cause.DELETED else self._grace
+
+    def left(self, ref: ObjectRef, cause: str, at: float) -> float | None:
+        """Seconds left at *at* for an object that has *cause* now; None while it has none. Another cause
+        begins anew."""
+        if not cause:
+            self._caused_at.pop(ref, None)
+            return None
+        if ref not in self._caused_at or self._caused_at[ref][0] != cause:
+            self._caused_at[ref] = (cause, at)
+        return self._caused_at[ref][1] + self._grace_of(cause) - at
+
+    def of(self, ref: ObjectRef, at: float) -> float | None:
+        """Seconds left for an object as last told."""
+        known = self._caused_at.get(ref)
+        return known[1] + self._grace_of(known[0]) - at if known else None
+
+    def nearest_end(self) -> float:
+        """When the first grace ends, infinity when nothing has a cause."""
+        ends = (at + self._grace_of(cause) for cause, at in self._caused_at.values())
+        return min(ends, default=math.inf)
+
+    def troubled(self) -> Collection[ObjectRef]:
+        """The objects that have a cause."""
+        return self._caused_at.keys()
 
 
 class Switchboard:
@@ -102,45 +154,6 @@ class Switchboard:
         self._queues.get(component, []).remove(waiting)
 
 
-@dataclass(frozen=True)
-class Beside:
-    """What stands beside a component's objects, as readiness wants to know it."""
-
-    store: Store
-    component: str
-    binding_modes: Callable[[str | None], str | None] = lambda _: None
-
-    def owned(self, uid: str, kind: str) -> Sequence[Mapping[str, Any]]:
-        """The objects of *kind* whose controller has that uid."""
-        return self.store.owned(uid, kind)
-
-    def pods_matching(self, namespace: str, selector: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
-        """The pods that a selector finds."""
-        return self.store.pods_matching(namespace, selector)
-
-    def endpoint_slices(self, namespace: str, service: str) -> Sequence[Mapping[str, Any]]:
-        """The EndpointSlices of a Service."""
-        return self.store.endpoint_slices(namespace, service)
-
-    def wants_pods(self, namespace: str, selector: Mapping[str, str]) -> bool:
-        """True when a workload of this component that the selector finds wants at least one ready pod."""
-        for ref, obj in self.store.of_component(self.component, _WORKLOADS):
-            if ref.namespace != namespace or controller_uid(obj):
-                continue
-            spec = obj.get("spec") or {}
-            found = spec.get("template", {}).get("metadata", {}).get("labels") or {}
-            wanted = spec.get("replicas", 1)
-            if ref.kind == "DaemonSet":
-                wanted = (obj.get("status") or {}).get("desiredNumberScheduled", 0)
-            if wanted and selector.items() <= found.items():
-                return True
-        return False
-
-    def binding_mode(self, storage_class: str | None) -> str | None:
-        """The volumeBindingMode of a StorageClass (None asks for the default one)."""
-        return self.binding_modes(storage_class)
-
-
 class Wait:
     """The wait of one component for its objects."""
 
@@ -158,6 +171,7 @@ class Wait:
         on_message: Callable[[str], None],
         deadline: float,
         grace: float,
+        stable: float = 0.0,
     ) -> None:
         self._component = component
         self._refs = tuple(refs)
@@ -173,13 +187,18 @@ class Wait:
         self._stopped = stopped
         self._on_message = on_message
         self._deadline = deadline
-        self._grace = grace
+        self._patience = Patience(grace)
+        self._stable = stable
+        self._ready_since: float | None = None
+        self._completed: set[ObjectRef] = set()
+        self._looked_at = 0.0
         self._pending: dict[ObjectRef, Readiness] = {}
-        self._caused_at: dict[ObjectRef, tuple[str, float]] = {}
+        self._seen: set[ObjectRef] = set()
         self._said = ""
 
     def run(self) -> None:
-        """Returns when every object is ready.
+        """Returns when every object is ready; if that had to be waited for, and a stability window was asked
+        for, when all of them have been ready for so long without a break.
 
         Raises NotReady when one has failed, when a cause that may heal has used up its grace, or at the
         deadline (``clock.monotonic()`` seconds); Stopped when the run is told to end; and whatever ended a
@@ -194,10 +213,13 @@ class Wait:
             # By name from here on, so that the one to be named first is found without a search.
             self._pending = dict(sorted(self._pending.items(), key=lambda item: str(item[0])))
             self._each_kind(self._watches.open, only_slices=False)
+            self._open_events()
             self._judge(self._refs)
-            while self._pending:
+            while self._pending or self._unstable():
                 self._say()
                 self._judge(self._next_changes(waiting))
+                if not self._pending:  # what was ready may have been deleted meanwhile
+                    self._judge([ref for ref in self._refs if self._has_vanished(ref)])
         finally:
             self._switchboard.unsubscribe(self._component, waiting)
 
@@ -209,15 +231,30 @@ class Wait:
                 if resource is not None:
                     do(resource, namespace)
 
+    def _open_events(self) -> None:
+        """Some troubles are told by Events alone: a mount that fails, a pod that may not be made."""
+        resource = self._discovery.find(_EVENT.group, _EVENT.kind)
+        namespaces = {ref.namespace for ref in self._refs if ref.namespace}
+        for namespace in sorted(namespaces) if resource else ():
+            assert resource is not None
+            self._watches.open_warnings(resource, namespace)
+
+    def _unstable(self) -> bool:
+        """True while everything is ready, but not for long enough yet."""
+        if self._ready_since is None:
+            self._ready_since = self._clock.monotonic()
+        return self._clock.monotonic() - self._ready_since < self._stable
+
     def _next_changes(self, waiting: queue.SimpleQueue[ObjectRef | None]) -> Sequence[ObjectRef]:
         """The objects to judge again: woken by a change, or by the nearest limit."""
-        limit = min([self._deadline, *(at + self._grace for _, at in self._caused_at.values())])
+        limits = [self._deadline, self._patience.nearest_end()]
+        if self._ready_since is not None:
+            limits.append(self._ready_since + self._stable)
         changed: set[ObjectRef] = set()
         try:
-            # A probe's grace and a pod's age change verdicts without any news: look once a second.
-            news = waiting.get(timeout=max(0.01, min(limit - self._clock.monotonic(), 1.0)))
+            news = waiting.get(timeout=max(0.01, min(min(limits) - self._clock.monotonic(), 1.0)))
         except queue.Empty:
-            return tuple(self._pending)
+            return self._all()
         while True:
             if self._stopped():
                 raise Stopped
@@ -229,19 +266,35 @@ class Wait:
                 news = waiting.get_nowait()
             except queue.Empty:
                 break
-        return tuple(self._concerned(changed))
+        # A probe's patience and a pod's age change verdicts without any news: look once a second.
+        late = self._clock.monotonic() - self._looked_at >= 1.0
+        return self._all() if late else tuple(self._concerned(changed))
+
+    def _all(self) -> Sequence[ObjectRef]:
+        self._looked_at = self._clock.monotonic()
+        return tuple(self._refs if self._ready_since is not None else self._pending)
 
     def _concerned(self, changed: set[ObjectRef]) -> set[ObjectRef]:
         """The pending objects whose verdict may differ now: themselves, and those above them."""
         concerned: set[ObjectRef] = set()
-        for ref in changed:
-            if ref in self._pending:
+        mine = self._refs_to_watch()
+        for ref in map(self._about, changed):
+            if ref in mine:
                 concerned.add(ref)
             elif ref.kind in _WORKLOADS:
                 concerned |= self._services
             if ref.kind in ("Pod", "ReplicaSet", "EndpointSlice"):
                 concerned.update(self._above(ref))
-        return concerned & self._pending.keys()
+        return concerned & mine
+
+    def _refs_to_watch(self) -> AbstractSet[ObjectRef]:
+        """What may still change its verdict: all of it while it has to prove stable."""
+        return frozenset(self._refs) if self._ready_since is not None else self._pending.keys()
+
+    def _about(self, ref: ObjectRef) -> ObjectRef:
+        """The object that an Event is about; any other object itself."""
+        event = self._watches.store.get(ref) if ref.kind == "Event" else None
+        return subject_of(event) if event is not None else ref
 
     def _above(self, ref: ObjectRef) -> Collection[ObjectRef]:
         """The object of ours that owns this one, or that it is an EndpointSlice of."""
@@ -258,7 +311,7 @@ class Wait:
                 break
             group = owner["apiVersion"].rpartition("/")[0]
             ref = ObjectRef(group, owner["kind"], ref.namespace, owner["name"])
-            if ref in self._pending:
+            if ref in self._refs_to_watch():
                 return (ref,)
             above = self._watches.store.get(ref)
             if above is None:
@@ -274,47 +327,60 @@ class Wait:
                 self._pending.pop(ref, None)
             else:
                 self._pending[ref] = readiness
-            self._remember_cause(ref, readiness, at)
+                self._ready_since = None
+            self._patience.left(ref, "" if readiness.ready else readiness.cause, at)
             if readiness.state is State.FAILED or readiness.hopeless:
-                raise self._not_ready(ref, "it cannot become ready by waiting")
+                raise self._not_ready(ref, Patience.HOPELESS)
         if self._stopped():
             raise Stopped
-        for ref, (_, since) in self._caused_at.items():
-            if at - since >= self._grace:
-                raise self._not_ready(ref, f"no better after {self._grace:.0f} s of grace")
+        for ref in self._patience.troubled():
+            left = self._patience.of(ref, at)
+            if left is not None and left <= 0:
+                raise self._not_ready(ref, self._patience.over(ref))
         if self._pending and at >= self._deadline:
-            worst = self._worst()
-            others = [(ref, readiness) for ref, readiness in self._pending.items() if ref != worst]
-            raise NotReady(worst, self._pending[worst], "not ready at the deadline", sorted(others, key=str))
+            raise self._not_ready(self._worst(), "not ready at the deadline", at_deadline=True)
 
     def _verdict(self, ref: ObjectRef, now: Any) -> Readiness:
         obj = self._watches.store.get(ref)
         if obj is None:
+            if ref in self._completed:  # with ttlSecondsAfterFinished a Job is gone once its work is done
+                return Readiness(State.READY, "completed")
+            if ref in self._seen:
+                return Readiness(State.NOT_YET, "somebody deleted it while we waited for it", Cause.DELETED)
             return Readiness(State.NOT_YET, "is not there")
-        return judge(obj, self._beside, now)
+        self._seen.add(ref)
+        readiness = judge(obj, self._beside, now)
+        if ref.kind == "Job" and readiness.ready:
+            self._completed.add(ref)
+        return readiness
 
-    def _remember_cause(self, ref: ObjectRef, readiness: Readiness, at: float) -> None:
-        if readiness.ready or not readiness.cause:
-            self._caused_at.pop(ref, None)
-        elif self._caused_at.get(ref, ("", at))[0] != readiness.cause:
-            self._caused_at[ref] = (readiness.cause, at)
+    def _has_vanished(self, ref: ObjectRef) -> bool:
+        return ref.kind not in _MAY_VANISH and self._watches.store.get(ref) is None
 
     def _worst(self) -> ObjectRef:
         """Whatever has a cause before what merely takes its time; then by name."""
-        return min(self._caused_at, key=str) if self._caused_at else next(iter(self._pending))
+        return min(self._patience.troubled(), key=str, default=None) or next(iter(self._pending))
 
-    def _not_ready(self, ref: ObjectRef, why: str) -> NotReady:
-        return NotReady(ref, self._pending[ref], why)
+    def _not_ready(self, ref: ObjectRef, why: str, *, at_deadline: bool = False) -> NotReady:
+        others = [(other, readiness) for other, readiness in self._pending.items() if other != ref]
+        return NotReady(ref, self._pending[ref], why, sorted(others, key=str), at_deadline=at_deadline)
 
     def _say(self) -> None:
+        if self._ready_since is not None:
+            rest = self._ready_since + self._stable - self._clock.monotonic()
+            self._tell(f"ready, watched for {max(0.0, rest):.0f} s more")
+            return
         ref = self._worst()
         readiness = self._pending[ref]
         message = f"{ref.kind}/{ref.name}: {readiness.message}"
-        if ref in self._caused_at:
-            _, since = self._caused_at[ref]
-            message += f" (given {max(0.0, since + self._grace - self._clock.monotonic()):.0f} s more)"
+        left = self._patience.of(ref, self._clock.monotonic())
+        if left is not None:
+            message += f" (given {max(0.0, left):.0f} s more)"
         if len(self._pending) > 1:
             message += f", and {len(self._pending) - 1} more"
+        self._tell(message)
+
+    def _tell(self, message: str) -> None:
         if message != self._said:
             self._said = message
             self._on_message(message)

@@ -5,6 +5,7 @@ What each part is and why it is as it is: docs/rstudio.md.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -434,7 +435,8 @@ def _tasks() -> Sequence[ExtraTask]:
             kind="Job",
             noun="session",
             columns={
-                "user": ".spec.template.metadata.annotations.user // .metadata.annotations.user",
+                "user": SESSION_USER,
+                "uid": SESSION_UID,
                 "session": ".spec.template.metadata.annotations.name // .metadata.annotations.name",
                 "state": SESSION_STATE,
             },
@@ -465,6 +467,16 @@ def _tasks() -> Sequence[ExtraTask]:
     )
 
 
+SESSION_USER = ".spec.template.metadata.annotations.user // .metadata.annotations.user"
+# The id a session runs with, as far as its Job says; beside it the seed's, where that is another: files of
+# such a session would belong to a stranger on NFS.
+SESSION_UID = (
+    "(.spec.template.spec.containers[0].securityContext.runAsUser "
+    "// .spec.template.spec.securityContext.runAsUser) as $uid "
+    f'| {json.dumps({name: uid for name, _, uid in SEED_USERS})}[{SESSION_USER} // ""] as $seed '
+    r'| if $uid == null then "" elif $seed == null or $seed == $uid then "\($uid)" '
+    r'else "\($uid), the directory began with \($seed)" end'
+)
 SESSION_STATE = (
     'if .metadata.deletionTimestamp then "ending" elif (.status.succeeded // 0) > 0 then "ended" '
     'elif (.status.failed // 0) > 0 then "failed" elif (.status.ready // 0) > 0 then "running" '

@@ -10,7 +10,7 @@ from allup.daily.dashboards import PLATFORM
 
 FOLDER = Path(__file__).resolve().parent
 VIEWER, ADMIN = "dashboard-viewer", "dashboard-admin"
-"""The ServiceAccounts to log in as: who may read all but Secrets, and who may do anything."""
+"""The ServiceAccounts to log in as: who reads (no Secrets, no RBAC), and who may do anything."""
 SESSION_SECONDS = 8 * 3600
 """How long a token, and the session it opens, is valid."""
 

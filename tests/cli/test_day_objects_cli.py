@@ -116,7 +116,46 @@ def test_scale_says_what_the_next_up_will_do(inv: Inv) -> None:
     assert "1 → 2; the next inv k8s.all-up goes back" in told.stdout
     assert inv("k8s.scale", "launcher", "-1").returncode == 2
     assert inv("k8s.scale", "license", "2").returncode == 2
+    mistyped = inv("k8s.scale", "launcher", "2", "--workload", "Deployment/lancher")
+    assert mistyped.returncode == 2
+    assert "did you mean 'Deployment/launcher'" in mistyped.stderr
     assert inv("k8s.scale", "launcher", "1").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "lacking"),
+    [
+        (("logs", "rsp"), "log"),
+        (("logs", "rsp", "--previous"), "log"),
+        (("logs", "rsp", "--follow"), "log to follow"),
+        (("exec", "rsp", "--", "true"), "command"),
+        (("dns", "rsp"), "name resolution"),
+    ],
+    ids=lambda words: " ".join(words) if isinstance(words, tuple) else words,
+)
+def test_what_needs_a_process_says_that_its_node_is_simulated(
+    inv: Inv, words: tuple[str, ...], lacking: str
+) -> None:
+    verb, *rest = words
+    ended = inv(f"k8s.{verb}", *rest)
+    assert ended.returncode == 1
+    assert f"is on a simulated node, where no process runs: there is no {lacking}." in ended.stderr
+    assert "inv k8s.describe --pod rsp-" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_pod_is_asked_about_by_its_name(inv: Inv) -> None:
+    (pod,) = inv(
+        "k8s.get",
+        '.[] | select(.kind=="Pod" and (.metadata.name | startswith("rsp-"))).metadata.name',
+        "--raw",
+    ).stdout.split()
+    assert inv("k8s.why", "--pod", pod).stdout == f"pod {pod}: everything is as it should be.\n"
+    events = inv.json("k8s.events", "--pod", pod)["events"]
+    assert isinstance(events, list)
+    assert {event["about"] for event in events} == {f"Pod/{pod}"}
+    for verb in ("why", "describe", "logs", "forward"):
+        assert f"did you mean '{pod}'" in inv(f"k8s.{verb}", "--pod", pod[:-1]).stderr, verb
 
 
 def test_rotate_says_what_breaks_before_it_does_it(inv: Inv) -> None:

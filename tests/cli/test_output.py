@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
 
-from allup.cluster.requests import Api
+from allup.cluster.requests import MERGE_PATCH, Api
 from allup.errors import NotFound
 from tests.cli.invoking import INV, ROOT, Inv
 from tests.cli.test_broken_platforms import CONFIG, HEAD
@@ -31,6 +33,14 @@ def validator(file: str) -> jsonschema.Draft202012Validator:
 
 
 RESULTS, PROGRESS = validator("results.schema.json"), validator("progress.schema.json")
+
+
+def held(text: str) -> list[dict[str, Any]]:
+    """The JSON lines of *text*, each held against its schema; a line of a run has ``at``."""
+    lines: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
+    for line in lines:
+        (PROGRESS if "at" in line else RESULTS).validate(line)
+    return lines
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +64,39 @@ def test_the_json_of_each_look_is_one_line_that_holds_its_schema(
 
 
 def test_the_lines_of_an_up_hold_their_schema(up: tuple[Inv, str, Path]) -> None:
-    lines = [json.loads(line) for line in up[1].splitlines()]
-    for line in lines:
-        PROGRESS.validate(line)
-    assert lines[-1]["outcome"] == "done"
+    assert held(up[1])[-1]["outcome"] == "done"
+
+
+def test_the_lines_of_every_other_run_hold_their_schema(up: tuple[Inv, str, Path]) -> None:
+    runs = ("rsp-down", "rsp-up", "restart launcher", "scale launcher 1", "rotate launcher-keys", "wait")
+    words = [w for run in runs for w in (*f"k8s.{run}".split(), "--instance", NAME, "--json")]
+    lines = held(up[0].fine(*words))
+    assert [line["verb"] for line in lines if line["type"] == "run-finished"] == [
+        *("down", "up", "restart", "scale", "up", "wait"),
+    ]
+    assert {"object", "check", "component", "rotation"} <= {line["type"] for line in lines}
+    told = json.loads(up[0].fine("k8s.history", "--instance", NAME, "--json"))
+    assert [run["verb"] for run in told["runs"]][-5:] == [
+        *("down rsp", "up rsp", "restart launcher", "scale launcher", "rotate launcher-keys"),
+    ]
+
+
+def test_the_json_of_every_other_verb_holds_its_schema(up: tuple[Inv, str, Path], tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a-value")
+    verbs = (
+        *("describe", "events", "get .[0].kind", "orphans", "urls", "check", "container-id rsp"),
+        *("sessions", "nfs-debug", f"secret-from-file extra a={tmp_path / 'a'}", "forward --list"),
+    )
+    words = []
+    for verb in verbs:
+        where = () if verb.startswith("forward") else ("--instance", NAME)
+        words += [*f"k8s.{verb}".split(), *where, "--json"]
+    lines = held(up[0].fine(*words))
+    assert [line["type"] for line in lines] == [
+        *("describe", "events", "get", "orphans", "urls", "check", "container-id"),
+        *("sessions", "nfs-debug", "secret", "forwards"),
+    ]
+    assert all(line.get("events", line.get("objects", True)) for line in lines)
 
 
 def test_the_lines_of_a_failed_run_hold_their_schema_and_people_read_standard_error(
@@ -99,6 +138,48 @@ def test_a_dry_run_changes_nothing(up: tuple[Inv, str, Path], server: Api, dry: 
     assert "to create. Nothing was touched." in told
     with pytest.raises(NotFound):
         server.get("/api/v1/namespaces/rehearsal")
+
+
+def test_a_dry_run_of_a_down_says_what_would_go_and_stay_and_touches_nothing(
+    up: tuple[Inv, str, Path],
+) -> None:
+    inv = up[0]
+    told = inv.fine("k8s.all-down", "--instance", NAME, "--dry-run")
+    assert re.search(r"\d+ to delete, \d+ kept. Nothing was touched.", told)
+    assert re.search(r"keep +ldap +PersistentVolumeClaim/output/ldap-data +a claim holds data", told)
+    plan = json.loads(inv.fine("k8s.all-down", "--instance", NAME, "--dry-run", "--purge", "--json"))
+    RESULTS.validate(plan)
+    entries = [(e["action"], e["object"]["kind"]) for e in plan["entries"]]
+    assert {action for action, _ in entries} == {"delete"}
+    assert entries[-1] == ("delete", "Namespace")
+    components = [e["component"] for e in plan["entries"]]
+    assert components.index("rsp") < components.index("nfs")
+    assert "is used by" in inv.refused("k8s.nfs-down", "--instance", NAME, "--dry-run")
+    inv.fine("k8s.plan", "--instance", NAME, "--check")
+
+
+def test_force_shows_what_it_does_and_what_is_lost_and_then_does_it(beside: Inv, server: Api) -> None:
+    where = ("--instance", "forced")
+    beside.fine("k8s.setup", *where)
+    account = "/api/v1/namespaces/forced/serviceaccounts/session"
+    patch = {"metadata": {"finalizers": ["tests.example/held"]}}
+    server.request("PATCH", account, (), patch, content_type=MERGE_PATCH)
+    stuck = beside("k8s.all-down", *where, "--timeout", "1")
+    assert stuck.code == 4
+    assert "is held by finalizer tests.example/held" in stuck.out
+    ended = beside("k8s.all-down", *where, "--timeout", "1", "--force", "--json")
+    assert ended.code == 0, ended.err
+    lines = [json.loads(line) for line in ended.out.splitlines()]
+    for line in lines:
+        (RESULTS if line["type"] == "force" else PROGRESS).validate(line)
+    [shown] = [line for line in lines if line["type"] == "force"]
+    assert shown["steps"][0]["finalizers"] == ["tests.example/held"]
+    assert "take finalizer tests.example/held" in ended.err
+    assert "What is lost: " in ended.err
+    assert [line["outcome"] for line in lines if line["type"] == "run-finished"] == ["stuck", "done"]
+    with pytest.raises(NotFound):
+        server.get(account)
+    beside.fine("k8s.all-down", *where, "--purge")
 
 
 def test_a_component_that_others_use_is_left_alone(up: tuple[Inv, str, Path]) -> None:

@@ -65,7 +65,7 @@ def watched(
     """
     chained = [f"k8s.{verb} --instance {NAMESPACE}" for verb in " ".join(verbs.split()).split(", ")]
     shown = run(*" ".join(chained).split(), environ=LOUDLY)
-    assert "logs of" in shown, f"the last of them was not reached:\n{shown[-2000:]}"
+    assert "there is no log" in shown, f"the last of them was not reached:\n{shown[-2000:]}"
     run("k8s.secrets", "license", "--reveal", "nothing", environ=LOUDLY)
     # Error paths: the server refuses an object and quotes it; a licence that nothing can read.
     run("k8s.all-up", "--rsp-port", "99999999", environ=given)
@@ -167,6 +167,40 @@ def test_no_child_process_is_handed_a_secret(
         settings.unlink()
     assert "PATH=" in seen.read_text()
     assert LICENCE not in seen.read_text()
+
+
+def test_kubectl_gets_no_secret(watched: Watched, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text(f"#!/bin/sh\nenv > {seen}\nprintf '%s\\n' \"$@\" >> {seen}\n")
+    kubectl.chmod(0o700)
+    path = f"{tmp_path}:{watched.inv.environ['PATH']}"
+    ended = watched.inv(
+        *("k8s.kubectl", "--instance", NAMESPACE, "--", "get", "pods"),
+        environ={"PATH": path, "RSP_LICENSE": LICENCE, **LOUDLY},
+    )
+    assert ended.code == 0, ended.err
+    assert "\nget\npods\n" in seen.read_text()
+    assert "KUBECONFIG=" in seen.read_text()
+    assert LICENCE not in seen.read_text()
+
+
+def test_a_forward_in_the_background_gets_no_secret(watched: Watched) -> None:
+    """It is a process that stays: whoever may look into /proc sees what it was started with."""
+    where = ("--instance", NAMESPACE)
+    try:
+        ended = watched.inv(
+            *("k8s.forward", "svc/rsp", ":8787", "--background", "--json", *where),
+            environ={"RSP_LICENSE": LICENCE, **LOUDLY},
+        )
+        assert ended.code == 0, ended.err
+        started = Path(f"/proc/{json.loads(ended.out)['pid']}")
+        shown = (started / "environ").read_text() + (started / "cmdline").read_text()
+        assert "k8s.forward" in shown
+        assert "PATH=" in shown
+        assert LICENCE not in shown
+    finally:
+        watched.inv("k8s.forward", "--stop", "all")
 
 
 def test_no_argument_and_no_later_environment_of_inv_holds_a_secret(watched: Watched) -> None:

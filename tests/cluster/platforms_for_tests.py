@@ -24,6 +24,7 @@ from allup.run.down import Down
 from allup.run.options import RunOptions
 from allup.run.planning import Plan, make_plan
 from allup.run.progress import (
+    THE_REST,
     Action,
     ComponentMoved,
     ComponentResult,
@@ -173,7 +174,7 @@ class Told:
     @property
     def phases(self) -> dict[str, Phase]:
         """Where each component ended."""
-        return {result.name: result.phase for result in self.finished.components if result.name}
+        return {r.name: r.phase for r in self.finished.components if r.name != THE_REST}
 
     def did(self, *actions: Action) -> dict[str, Action]:
         """``Kind/name`` of the objects with an action (of *actions*, if given), in the order of reports."""

@@ -17,10 +17,12 @@ from invoke.context import Context
 
 from allup.cluster.connect import connect
 from allup.cluster.requests import Api
+from allup.daily import background
 from allup.errors import ApiError, InputError
 from allup.redaction import Redactor
 from allup.sandbox import SandboxStatus
-from tasks import dashboard
+from tasks import dashboard, forwarding, withheld
+from tasks.preparing import Prepared
 from tests.cli.kubeconfigs import written
 from tests.cluster.platforms_for_tests import Instance, deployment, eventually, service
 from tests.cluster.simulated_kubelet import HTTP, NAMESPACE
@@ -30,6 +32,7 @@ pytestmark = pytest.mark.cluster
 INV = Path(sys.executable).parent / "inv"
 NAME = "headlamp"
 PODS = "/api/v1/pods"
+LICENCE = "CANARY-LICENCE-1234567890"
 
 
 class Run:
@@ -89,7 +92,7 @@ def refused(api: Api, method: str, path: str) -> bool:
 
 def test_a_second_time_changes_nothing_and_down_leaves_nothing(run: Run, there: Instance) -> None:
     first = run()
-    assert "5 created" in first.stdout
+    assert "7 created" in first.stdout
     assert "no page can be opened" in first.stdout
     before = there.settled()
     assert "nothing changed" in run().stdout
@@ -108,7 +111,7 @@ def test_its_own_pod_has_no_rights(run: Run, there: Instance) -> None:
         for subject in binding.get("subjects") or ()
         if subject.get("namespace") == NAME
     ]
-    assert bound == ["dashboard-viewer"]
+    assert set(bound) == {"dashboard-viewer"}
     assert there.get(f"Deployment/{NAME}")["spec"]["template"]["spec"]["serviceAccountName"] == NAME
 
 
@@ -122,6 +125,9 @@ def test_the_login_reads_pods_and_neither_deletes_them_nor_reads_secrets(
     holder = as_holder(sandbox, tmp_path, token)
     pods = holder.get(PODS)["items"]
     pod = next(p["metadata"] for p in pods if p["metadata"]["namespace"] == NAME)
+    for shown in ("/api/v1/nodes", "/api/v1/persistentvolumes", "/apis/storage.k8s.io/v1/storageclasses"):
+        holder.get(shown)
+    assert refused(holder, "GET", "/apis/rbac.authorization.k8s.io/v1/clusterroles")
     assert refused(holder, "DELETE", f"/api/v1/namespaces/{NAME}/pods/{pod['name']}")
     assert refused(holder, "GET", f"/api/v1/namespaces/{NAME}/secrets")
     assert refused(holder, "GET", "/api/v1/secrets")
@@ -215,6 +221,8 @@ def test_where_pods_run_a_forward_opens_it_and_the_token_is_in_a_private_file(
     theirs.create_namespace()
     for name, value in sandbox_environ.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("RSP_LICENSE", LICENCE)
+    withheld.take()  # as inv does before anything else
     monkeypatch.setattr("sys.argv", [str(INV)])
     monkeypatch.setattr("allup.run.surroundings.simulated_nodes", lambda objects: frozenset())
     port = free_port()
@@ -233,10 +241,66 @@ def test_where_pods_run_a_forward_opens_it_and_the_token_is_in_a_private_file(
         token = file.read_text().strip()
         assert token not in said.out + said.err
         as_holder(sandbox, tmp_path, token).get(PODS)
+        (record,) = background.listed(forwarding._folder())
+        started = Path(f"/proc/{record.pid}")
+        handed = (started / "environ").read_text() + (started / "cmdline").read_text()
+        assert "PATH=" in handed
+        assert LICENCE not in handed
+        assert token not in handed
         run("--down")
         assert not file.exists()
         with pytest.raises(OSError, match="refused"):
             urlopen(f"http://localhost:{port}/", timeout=20)
+    finally:
+        vanish(theirs)
+
+
+def test_in_the_foreground_it_is_open_until_it_is_stopped_and_then_the_token_is_gone(
+    run: Run,
+    there: Instance,
+    sandbox: SandboxStatus,
+    sandbox_environ: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    theirs = Instance(sandbox.kubeconfig, sandbox.context, NAMESPACE, tmp_path)
+    theirs.create_namespace()
+    for name, value in sandbox_environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("allup.run.surroundings.simulated_nodes", lambda objects: frozenset())
+    carried: list[Prepared] = []
+    carry = forwarding.carry
+
+    def heard(prepared: Prepared, opened_now: dashboard.Opened) -> None:
+        carried.append(prepared)
+        carry(prepared, opened_now)
+
+    monkeypatch.setattr("tasks.dashboard.forwarding.carry", heard)
+    port = free_port()
+    asked = (Context(), {"context": sandbox.context}, dashboard.Asked(port=port))
+    showing = threading.Thread(target=dashboard.show, args=asked, daemon=True)
+    try:
+        theirs.create(deployment("lamp"), labels={"app.kubernetes.io/name": NAME})
+        theirs.create(service("lamp", ports=[{"port": 80, "targetPort": HTTP}]))
+        eventually(lambda: ready(theirs), "its pod")
+        showing.start()
+        said = ""
+
+        def opened() -> bool:
+            nonlocal said
+            said += capsys.readouterr().out
+            return "Log in with the token" in said
+
+        eventually(opened, "the way to be open")
+        with urlopen(f"http://localhost:{port}/", timeout=20) as answer:
+            assert b"host=localhost" in answer.read()
+        file = Path(said.partition("token in ")[2].partition(": it reads")[0])
+        as_holder(sandbox, tmp_path, file.read_text().strip()).get(PODS)
+        carried[0].session.stop.set()  # what Ctrl-C does
+        showing.join(20)
+        assert not showing.is_alive()
+        assert not file.exists()
     finally:
         vanish(theirs)
 

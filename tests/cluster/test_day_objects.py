@@ -10,7 +10,6 @@ import pytest
 
 from allup import Component, Password, Secret, jq, tcp
 from allup.cluster.objects import Written
-from allup.daily import orphans
 from allup.daily.checking import check_now
 from allup.daily.events_now import list_events
 from allup.daily.filling import fill
@@ -19,6 +18,7 @@ from allup.daily.rotation import plan_rotation, write_rotation
 from allup.diagnosis.event_list import Claimants, event_lines
 from allup.errors import AdoptionRefused, AllupError, InputError
 from allup.model import labels
+from allup.run import orphans
 from allup.run.options import RunOptions
 from allup.run.progress import CheckOutcome, Phase
 from allup.run.seeing import Sight

@@ -34,6 +34,7 @@ from allup.run.clock import SystemClock
 from allup.run.progress import CheckOutcome
 from allup.run.session import Session
 from allup.sandbox import SandboxStatus
+from tests.cli.test_output import held
 from tests.cluster.platforms_for_tests import Instance, deployment, eventually, service
 from tests.cluster.simulated_kubelet import ECHO, GREETING, HTTP, NAMESPACE, REFUSING, line
 from tests.conftest import CHECKOUT
@@ -385,6 +386,16 @@ def test_names_are_looked_up_from_inside_a_pod(
     assert inv("dns", COMPONENT, "no-such-name.invalid").returncode == 1
 
 
+def test_after_a_restart_what_asks_a_component_finds_its_new_pod(
+    inv: Callable[..., subprocess.CompletedProcess[str]], pod: str
+) -> None:
+    restarted = inv("restart", COMPONENT)
+    assert restarted.returncode == 0, restarted.stdout + restarted.stderr
+    asked = json.loads(inv("dns", COMPONENT, "localhost", "--json").stdout)
+    assert asked["pod"].startswith("web-")
+    assert asked["pod"] != pod
+
+
 def test_each_container_is_found_on_its_node(
     inv: Callable[..., subprocess.CompletedProcess[str]], pod: str
 ) -> None:
@@ -470,7 +481,7 @@ def inv(day: Instance, sandbox_environ: dict[str, str]) -> Callable[..., subproc
     """Runs a verb of RStudio's collection on the instance; which component is meant, its labels tell."""
 
     def run(verb: str, *words: str, input: str | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        ended = subprocess.run(
             _argv(day, verb, words),
             env=sandbox_environ,
             cwd=CHECKOUT,
@@ -480,6 +491,9 @@ def inv(day: Instance, sandbox_environ: dict[str, str]) -> Callable[..., subproc
             check=False,
             **({"input": input} if input is not None else {"stdin": subprocess.DEVNULL}),
         )
+        if "--json" in words:
+            held(ended.stdout)
+        return ended
 
     return run
 

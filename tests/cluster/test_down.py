@@ -17,7 +17,7 @@ from allup.model.live import KnownLater
 from allup.refs import GroupKind, ObjectRef
 from allup.run.down import Down
 from allup.run.options import RunOptions
-from allup.run.progress import Action, ObjectDone, Phase, Progress
+from allup.run.progress import THE_REST, Action, ObjectDone, Phase, Progress
 from allup.run.up import Up
 from allup.sandbox import SandboxStatus
 from k8s.rstudio import platform as rstudio
@@ -222,8 +222,11 @@ def test_a_purge_that_is_held_up_names_object_and_finalizer(instance: Instance) 
     instance.create(config("foreign"), finalizers=[HELD])
     told = instance.down(part, purge=True, timeout=4)
     assert told.outcome == "stuck"
-    assert HELD in told.notes
-    assert f"Namespace/{instance.namespace} does not go" in told.notes
+    assert told[THE_REST].verdict == "stuck"
+    assert told[THE_REST].message == f"Namespace/{instance.namespace} does not go"
+    [finding] = told[THE_REST].findings
+    assert str(finding.ref) == f"ConfigMap/{instance.namespace}/foreign"
+    assert HELD in finding.message
 
 
 def test_children_are_removed_in_a_namespace_we_made(instance: Instance) -> None:

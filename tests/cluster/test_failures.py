@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from allup import jq
@@ -16,6 +19,7 @@ from tests.cluster.platforms_for_tests import (
     deployment,
     job,
     obj,
+    pod_spec,
     service,
 )
 
@@ -124,7 +128,7 @@ def test_a_job_that_failed_fails_its_component(instance: Instance) -> None:
     told = instance.up(instance.part("once", job("once", fault="failed")))
     assert told.outcome == "failed"
     assert told.finished.seconds < 10
-    assert told["once"].findings[0].cause == "job-failed"
+    assert told["once"].findings[0].cause == "backoff-limit"
 
 
 def quick_finding(told: Told) -> str:
@@ -203,3 +207,106 @@ def test_a_refused_object_fails_its_component_with_the_servers_words(instance: I
     [finding] = told["bad"].findings
     assert "spec.ports[0].port" in finding.message
     assert str(finding.ref).startswith("Service/")
+
+
+# What only Events tell
+
+
+def stateful_set(name: str, **spec: Any) -> Mapping[str, Any]:
+    """A StatefulSet: unlike a ReplicaSet it tells in Events alone that it may not make its pod."""
+    labels = {"app": name}
+    template = {"metadata": {"labels": labels}, "spec": pod_spec(name, **spec)}
+    return obj(
+        "StatefulSet",
+        name,
+        "apps/v1",
+        spec={"serviceName": name, "selector": {"matchLabels": labels}, "template": template},
+    )
+
+
+def test_what_only_an_event_tells_ends_the_run_at_once(instance: Instance) -> None:
+    quota = instance.part("quota", obj("ResourceQuota", "tight", spec={"hard": {"pods": "0"}}))
+    instance.up(quota)
+    told = instance.up(quota, instance.part("bad", stateful_set("bad"), after=["quota"]))
+    assert "conditions" not in instance.get("StatefulSet/bad")["status"]
+    assert told.outcome == "failed"
+    [finding] = told["bad"].findings
+    assert (finding.cause, finding.hopeless) == ("quota", True)
+    assert "used: pods=0, limited: pods=0" in finding.message
+    assert finding.evidence == "Event FailedCreate"
+    assert finding.last_event.startswith("FailedCreate: ")
+    assert told.finished.seconds < 8
+
+
+def test_what_an_event_tells_and_may_heal_is_counted_down_and_the_run_goes_on(instance: Instance) -> None:
+    said: list[str] = []
+
+    def heard(progress: Progress) -> None:
+        if isinstance(progress, ComponentMoved) and "ServiceAccount absent is not there" in progress.message:
+            said.append(progress.message)
+            if len(said) == 2:
+                instance.create(obj("ServiceAccount", "absent"))
+
+    part = instance.part("early", stateful_set("early", serviceAccountName="absent"), grace=50.0)
+    told = instance.up(part, heard=heard)
+    assert told.outcome == "done"
+    left = [float(message.partition("(given ")[2].partition(" s more)")[0]) for message in said[:2]]
+    assert 50 >= left[0] > left[1] > 40
+
+
+def test_a_volume_deleted_by_hand_under_its_claim_ends_the_next_up_at_once_with_the_way_out(
+    instance: Instance,
+) -> None:
+    volume, share = f"{instance.name}-share", {"accessModes": ["ReadWriteMany"], "storageClassName": ""}
+    part = instance.part(
+        "data",
+        obj(
+            "PersistentVolume",
+            volume,
+            spec={
+                **share,
+                "capacity": {"storage": "1Gi"},
+                "persistentVolumeReclaimPolicy": "Retain",
+                "claimRef": {"namespace": instance.namespace, "name": "share"},
+                "nfs": {"server": "192.0.2.1", "path": "/"},
+            },
+        ),
+        claim("share", **share, volumeName=volume),
+    )
+    assert instance.up(part).outcome == "done"
+    instance.delete(f"PersistentVolume/{volume}", wait=False)
+    told = instance.up(part)
+    assert told.outcome == "failed"
+    assert told.finished.seconds < 8
+    [finding] = told["data"].findings
+    assert (finding.cause, finding.hopeless) == ("volume-in-use", True)
+    assert f"PersistentVolumeClaim/{instance.namespace}/share, which is kept" in finding.message
+    assert f"kubectl delete -n {instance.namespace} pvc/share" in finding.next_step
+
+
+def test_a_service_and_its_pods_with_one_root_are_one_finding(instance: Instance) -> None:
+    told = instance.up(
+        instance.part("web", service("web"), deployment("web", fault="cannot-pull", replicas=3))
+    )
+    [finding] = told["web"].findings
+    assert finding.cause == "image-not-found"
+    assert "(3 pods)" in finding.message
+    assert finding.consequences == ("Deployment/web is not ready", "Service/web has no endpoint")
+
+
+def test_a_pod_that_dies_in_the_stability_window_starts_the_wait_again(instance: Instance) -> None:
+    said: list[str] = []
+
+    def heard(progress: Progress) -> None:
+        if isinstance(progress, ComponentMoved) and progress.phase is Phase.WAITING:
+            said.append(progress.message)
+            if "watched for" in progress.message and len(instance.pods()) and "died" not in said:
+                said.append("died")
+                for name in instance.pods():
+                    instance.delete(f"Pod/{name}", wait=False)
+
+    told = instance.up(instance.part("web", deployment("web"), stable=1.5), heard=heard)
+    assert told.outcome == "done"
+    after = said[said.index("died") :]
+    assert any("0/1 pods ready" in message for message in after)
+    assert "watched for" in after[-1]

@@ -81,8 +81,21 @@ def test_the_lease_is_held_while_a_run_is_at_work_and_given_back_after_it(instan
         if isinstance(progress, ObjectDone):
             seen.append(holder(instance))
 
-    instance.up(instance.part("base", config("base")), heard=heard)
-    assert seen == [str(Holder.current())]
+    session = instance.session()
+    instance.up(instance.part("base", config("base")), heard=heard, session=session)
+    assert seen == [str(session.here)]
+    assert f"/{os.getpid()}/" in seen[0]
+    assert holder(instance) == ""
+
+
+def test_a_lease_that_has_changed_meanwhile_is_given_back_all_the_same(instance: Instance) -> None:
+    def touched(progress: Progress) -> None:
+        if isinstance(progress, ObjectDone):  # as a renewal does that is under way at the end
+            instance.patch(
+                f"Lease/{labels.inventory_name(instance.name)}", {"metadata": {"annotations": {"a": "b"}}}
+            )
+
+    instance.up(instance.part("base", config("base")), heard=touched)
     assert holder(instance) == ""
 
 
@@ -131,7 +144,7 @@ def test_of_two_ups_at_once_one_waits_and_then_finds_nothing_to_do(instance: Ins
 
     first = Running(lambda: instance.up(*parts, heard=heard))
     assert begun.wait(20)
-    second = instance.up(*parts, session=session_of(instance, somebody_else()))
+    second = instance.up(*parts)  # of the same process: a run, not a process, holds the lock
     assert first.result().outcome == second.outcome == "done"
     assert set(second.did().values()) == {Action.UNCHANGED}
     assert "another run is at work" in second.notes

@@ -51,12 +51,12 @@ class RStudio(Instance):
         """The uid of each Deployment's pod."""
         return {name.rsplit("-", 2)[0]: uid for name, uid in self.pods().items()}
 
-    def start_session(self, name: str, user: str) -> None:
+    def start_session(self, name: str, user: str, uid: int = 10001) -> None:
         """A session's Job and Service, as the launcher makes them."""
         labels = {"app.kubernetes.io/managed-by": "launcher"}
         template = {
             "metadata": {"annotations": {"user": user, "name": "RStudio Session"}},
-            "spec": pod_spec("session", restartPolicy="Never"),
+            "spec": pod_spec("session", restartPolicy="Never", securityContext={"runAsUser": uid}),
         }
         job = obj("Job", name, "batch/v1", spec={"backoffLimit": 0, "template": template})
         door = obj(
@@ -149,12 +149,19 @@ def test_a_changed_setting_renews_exactly_the_pods_that_use_it(rstudio: RStudio)
         ("ldap_organisation", "Other Inc.", {"openldap"}),
         ("nfs_mount_options", "nfsvers=4.2", set()),
         ("log_level", "debug", {"rsp", "launcher"}),
+        ("workbench_version", "2026.07.1", {"rsp", "launcher"}),
     ):
         before = rstudio.deployments()
         settings[name] = value
         assert rstudio.bring_up(**settings).outcome == "done"
         after = rstudio.deployments()
         assert {pod for pod in after if after[pod] != before[pod]} == expected, name
+    for name in ("rsp", "launcher"):
+        (container,) = rstudio.get(f"Deployment/{name}")["spec"]["template"]["spec"]["containers"]
+        assert "2026.07.1" in container["image"]
+    profiles = rstudio.get("ConfigMap/launcher-config")["data"]["launcher.kubernetes.profiles.conf"]
+    server = rstudio.get("ConfigMap/rsp-config")["data"]["rserver.conf"]
+    assert "2026.07.1" in server + profiles
 
 
 def test_a_change_to_combined_mode_moves_the_launcher_into_the_servers_pod(rstudio: RStudio) -> None:
@@ -198,7 +205,8 @@ def test_inv_lists_and_ends_them_for_a_person_and_for_a_program(
     rstudio: RStudio, sandbox_environ: dict[str, str]
 ) -> None:
     rstudio.bring_up()
-    rstudio.start_session("session-1", "joe")
+    rstudio.start_session("session-1", "joe", 1000)
+    rstudio.start_session("session-2", "joe")
 
     def inv(*words: str) -> str:
         where = ("--context", rstudio.context, "--instance", rstudio.name)
@@ -209,11 +217,15 @@ def test_inv_lists_and_ends_them_for_a_person_and_for_a_program(
         assert ended.returncode == 0, ended.stderr
         return ended.stdout
 
-    (item,) = json.loads(inv("--json"))["items"]
-    assert (item["name"], item["user"]) == ("session-1", "joe")
-    assert inv().splitlines()[0].split() == ["NAME", "USER", "SESSION", "STATE", "AGE"]
+    first, second = json.loads(inv("--json"))["items"]
+    assert (first["name"], first["user"]) == ("session-1", "joe")
+    assert first["uid"] == "1000, the directory began with 10001"
+    assert second["uid"] == "10001"
+    assert inv().splitlines()[0].split() == ["NAME", "USER", "UID", "SESSION", "STATE", "AGE"]
     assert "deleted Job" in inv("--stop", "session-1")
-    eventually(lambda: rstudio.sessions() == [], "the session to be gone")
+    eventually(lambda: len(rstudio.sessions()) == 2, "the session to be gone")
+    assert "deleted Job" in inv("--stop", "all")
+    eventually(lambda: rstudio.sessions() == [], "the other session to be gone")
     assert inv() == "No session is there.\n"
 
 

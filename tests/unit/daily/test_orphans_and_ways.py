@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from allup.daily.orphans import judge
 from allup.daily.reaching import ways
 from allup.errors import InputError
 from allup.model.checks import CheckTarget
 from allup.model.labels import COMPONENT
 from allup.refs import GroupKind
+from allup.run.orphans import judge
 from allup.target import resolve
 from tasks.shelling import exports
 

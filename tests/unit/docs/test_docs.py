@@ -107,10 +107,13 @@ def commands(text: str) -> Iterator[list[str]]:
     indented = re.findall(r"^    .+$", text, re.M)
     spans = re.findall(r"`([^`\n]+)`", without_fences(text))
     # Where a command begins: not in the middle of a sentence that some task printed.
-    start = r"(?:^\s*(?:\$ )?(?:\w+=\S+ )*|\$\()(?:\.venv/bin/)?inv (\S.*)"
+    start = r"(?:^\s*(?:\$ |(?:- )?run: )?(?:\w+=\S+ )*|\$\()(?:\.venv/bin/)?inv (\S.*)"
     for piece in (*fences, *indented, *spans):
         for command in re.findall(start, piece, re.M):
             yield shlex.split(re.split(r"[|;)#>]|&&", command)[0].replace("'", ""))
+    for span in spans:  # in tables commands stand without inv
+        if re.match(r"(?:k8s|cluster)\.[a-z-]+ ", span) and "…" not in span:
+            yield shlex.split(re.split(r"[|;)#>]|&&", span)[0].replace("'", ""))
 
 
 @on_every_page
@@ -123,11 +126,32 @@ def test_every_command_names_a_task_and_flags_that_exist(
         assert read(ns, argv).refusal == "", " ".join(argv)
 
 
+def tasks_named(text: str) -> set[str]:
+    """Tasks that are named alone, without inv and without a flag."""
+    return set(re.findall(r"`((?:k8s|cluster)\.[a-z-]+)`", without_fences(text)))
+
+
+def every_task(ns: Collection) -> set[str]:
+    """With their other names."""
+    inner = ns.collections.items()
+    return {f"{name}.{task}" for name, c in inner for task in (*c.task_names, *c.tasks.aliases)}
+
+
+@on_every_page
+def test_every_task_that_a_page_names_is_there(page: Path, ns: Collection) -> None:
+    assert tasks_named(page.read_text()) - every_task(ns) == set()
+
+
 def test_commands_are_found_where_they_stand() -> None:
     text = (
         "Say `inv a.b --x 1`.\n\n```\n$ .venv/bin/inv c.d | jq .\nexport K=$(inv e.f)\n```\n\n    inv g.h\n"
     )
     assert list(commands(text)) == [["c.d"], ["e.f"], ["g.h"], ["a.b", "--x", "1"]]
+    workflow = "```yaml\n- run: .venv/bin/inv a.b c.d\n  run: .venv/bin/inv e.f\n```\n"
+    assert list(commands(workflow)) == [["a.b", "c.d"], ["e.f"]]
+    spans = "`k8s.logs rsp --tail 1`, `k8s.*-down`, `k8s.status` and `cluster.use NAME`"
+    assert list(commands(spans)) == [["k8s.logs", "rsp", "--tail", "1"], ["cluster.use", "NAME"]]
+    assert tasks_named(spans) == {"k8s.status"}
 
 
 # Files and layers
@@ -207,3 +231,42 @@ def test_the_reference_names_all_that_a_platform_may_import() -> None:
     reference = TUTORIAL[TUTORIAL.index("# Reference") :]
     missing = [n for n in allup.__all__ if n != "AllupError" and not re.search(rf"\b{n}\b", reference)]
     assert missing == []
+
+
+# The original's page
+
+SEED_TARGETS = (
+    *("k8s-setup", "k8s-nfs-up", "k8s-nfs-ip-fix", "k8s-nfs-pv-up", "k8s-ldap-up", "k8s-secret-rsp"),
+    *("k8s-rsp-ldap-up", "k8s-launcher-ldap-up", "k8s-ldap-all-up"),
+)
+
+
+def table_under(page: str, heading: str) -> list[list[str]]:
+    text = (CHECKOUT / "docs" / page).read_text()
+    section = re.search(rf"^## {re.escape(heading)}$(.*?)(?=^## |\Z)", text, re.M | re.S)
+    assert section is not None
+    lines = re.findall(r"^\| .*\|$", section[1], re.M)
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[1:]]
+
+
+def test_every_open_box_of_the_original_says_what_became_of_it() -> None:
+    boxes = table_under("rstudio.md", "The original's open boxes")
+    assert [row[0] for row in boxes] == [str(number) for number in range(1, 23)]
+    assert all(len(row) == 4 and row[2] for row in boxes)
+
+
+def test_every_make_target_of_the_originals_page_has_its_task(ns: Collection) -> None:
+    targets = {
+        name: named(row[1]) for row in table_under("rstudio.md", "From make to inv") for name in named(row[0])
+    }
+    assert set(SEED_TARGETS) <= set(targets)
+    for target in SEED_TARGETS:
+        assert targets[target], target
+        assert f"k8s.{target.removeprefix('k8s-')}" in every_task(ns), target
+
+
+def test_every_old_debugging_tip_has_a_command_of_ours() -> None:
+    tips = table_under("debugging.md", "The old tips")
+    assert len(tips) > 10
+    for tip in tips:
+        assert re.search(r"`(?:k8s|cluster)\.[a-z-]+|\$\(inv ", tip[2]), tip[0]

@@ -26,6 +26,15 @@ def leave(error: BaseException) -> tuple[int, str]:
 @pytest.fixture(autouse=True)
 def no_debugging(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ALLUP_DEBUG", raising=False)
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+
+
+def test_on_github_a_failure_is_an_annotation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert leave(ClusterError("cluster: none", "is chosen,\n100%")) == (
+        3,
+        "::error title=allup::cluster: none: is chosen,%0A100%25.",
+    )
 
 
 @pytest.mark.parametrize(

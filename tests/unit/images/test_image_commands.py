@@ -275,7 +275,7 @@ def test_a_container_of_that_name_is_ours_only_by_its_label() -> None:
     "environ", [{"MINIKUBE_ACTIVE_DOCKERD": "minikube"}, {"DOCKER_HOST": "tcp://192.168.39.37:2376"}]
 )
 def test_it_is_refused_where_it_would_land_on_another_machine(environ: dict[str, str]) -> None:
-    with pytest.raises(InputError, match="--force"):
+    with pytest.raises(InputError, match="--anyway"):
         dataserver.refuse_elsewhere(environ)
     dataserver.refuse_elsewhere({"DOCKER_HOST": "unix:///run/docker.sock"})
 

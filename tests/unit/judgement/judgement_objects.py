@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from allup.diagnosis import NoNeighbours
+
 Json = dict[str, Any]
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -117,7 +119,7 @@ def gone_soon(obj: Json) -> Json:
 
 
 @dataclass
-class Beside:
+class Beside(NoNeighbours):
     """Neighbours from a table: what each owner's uid owns, and what the Services see."""
 
     owns: Mapping[str, Sequence[Json]] = field(default_factory=dict)

@@ -7,18 +7,27 @@ from typing import Any
 
 import pytest
 
+from allup.diagnosis import Cause, Finding, Recorded, diagnose
 from allup.diagnosis.events import elapsed
-from allup.diagnosis.explain import finding
-from allup.diagnosis.finding import Finding
 from allup.diagnosis.next_steps import next_step
-from allup.readiness import Cause, Readiness, State
+from allup.diagnosis.rollout import REVISION
 from allup.refs import ObjectRef
 from allup.run import progress
-from tests.unit.judgement.judgement_objects import NOW, Json, ago
+from tests.unit.judgement.judgement_objects import NOW, Json, ago, thing, unscheduled
 
 DEPLOYMENT = ObjectRef("apps", "Deployment", "demo", "web")
 POD = ObjectRef("", "Pod", "demo", "web-1")
-UNSCHEDULABLE = Readiness(State.NOT_YET, "0/1 pods ready: no node fits", Cause.UNSCHEDULABLE, culprit=POD)
+OWNED = {"uid": "uid-web", "kind": "Deployment", "name": "web", "controller": True}
+WEB = thing(
+    "apps/v1",
+    "Deployment",
+    metadata={"annotations": {REVISION: "1"}},
+    spec={"replicas": 1},
+    status={"observedGeneration": 1},
+)
+NEWEST = thing(
+    "apps/v1", "ReplicaSet", "web-7", metadata={"ownerReferences": [OWNED], "annotations": {REVISION: "1"}}
+)
 
 
 def event(reason: str, message: str, seconds: float, ref: ObjectRef = POD, **more: Any) -> Json:
@@ -32,19 +41,25 @@ def event(reason: str, message: str, seconds: float, ref: ObjectRef = POD, **mor
     }
 
 
-def explained(*events: Json, readiness: Readiness = UNSCHEDULABLE) -> Finding:
-    return finding(DEPLOYMENT, readiness, events, ["boom"], NOW, collection="k8s", component="web")
+def explained(*events: Json) -> Finding:
+    """A Deployment whose one pod no node takes."""
+    one = unscheduled("0/2 nodes are available: 2 Too many pods.")
+    one["metadata"]["ownerReferences"] = [{"uid": "uid-web-7", "kind": "ReplicaSet", "controller": True}]
+    scene = Recorded([WEB, NEWEST, one], events, NOW)
+    [found] = diagnose(DEPLOYMENT, scene, collection="k8s", component="web")
+    return found
 
 
-def test_a_finding_tells_object_state_event_logs_and_what_to_do() -> None:
+def test_a_finding_tells_object_state_event_and_what_to_do() -> None:
     assert explained(event("FailedScheduling", "0/2 nodes are available", 12, count=3)) == Finding(
         ref=DEPLOYMENT,
-        cause="unschedulable",
-        message="0/1 pods ready: no node fits",
+        cause="insufficient-resources",
+        message="no node fits: 2 Too many pods",
         last_event="FailedScheduling: 0/2 nodes are available (3×, 12 s ago)",
-        log_lines=("boom",),
-        next_step="Lower the requests, or add a fitting node: inv k8s.events --component web",
+        next_step="Lower the requests, free some, or add a node: kubectl describe nodes",
         culprit=POD,
+        evidence="status.conditions[PodScheduled].reason Unschedulable",
+        consequences=("Deployment/web is not ready",),
     )
 
 

@@ -100,7 +100,7 @@ CASES: dict[str, tuple[Json, State, str, str]] = {
         _pull(f"{_CONTAINERD}no match for platform in manifest: not found"),
         FAILED,
         f"image {IMAGE} not found for the node's platform",
-        "image-not-found",
+        "image-architecture",
     ),
     "never pulled and not there": (
         pod("web-1", waiting("ErrImageNeverPull", 'Container image "web:1" is not present')),
@@ -196,7 +196,7 @@ CASES: dict[str, tuple[Json, State, str, str]] = {
         ),
         FAILED,
         'container cannot be started: exec: "serve": executable file not found in $PATH: unknown',
-        "container-create",
+        "command-not-found",
     ),
     "a path that does not exist": (
         pod(
@@ -210,7 +210,7 @@ CASES: dict[str, tuple[Json, State, str, str]] = {
             'container cannot be started: exec: "/opt/serve": stat /opt/serve: '
             "no such file or directory: unknown"
         ),
-        "container-create",
+        "command-not-found",
     ),
     "a runtime that timed out": (
         pod("web-1", waiting("CreateContainerError", "context deadline exceeded")),
@@ -394,7 +394,7 @@ CASES: dict[str, tuple[Json, State, str, str]] = {
         ),
         NOT_YET,
         "no node fits: 1 Insufficient memory, 1 node(s) had untolerated taint {gpu: }",
-        "unschedulable",
+        "insufficient-resources",
     ),
     "no node fits, as older schedulers say it": (
         unscheduled(
@@ -403,7 +403,7 @@ CASES: dict[str, tuple[Json, State, str, str]] = {
         ),
         NOT_YET,
         "no node fits: 1 Insufficient cpu",
-        "unschedulable",
+        "insufficient-resources",
     ),
     "an unbound claim": (
         unscheduled(
@@ -412,7 +412,7 @@ CASES: dict[str, tuple[Json, State, str, str]] = {
         ),
         NOT_YET,
         "cannot be scheduled: its claim is not bound",
-        "claim-pending",
+        "unbound-claim",
     ),
     "a claim that is not there": (
         unscheduled(
@@ -421,7 +421,7 @@ CASES: dict[str, tuple[Json, State, str, str]] = {
         ),
         NOT_YET,
         "cannot be scheduled: claim data not found",
-        "claim-pending",
+        "unbound-claim",
     ),
     "a scheduling gate": (
         unscheduled("Scheduling is blocked due to non-empty scheduling gates", "SchedulingGated"),

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from allup.diagnosis.storage import blocks_consumer
 from allup.readiness import (
     Neighbours,
     NoNeighbours,
     Readiness,
     State,
     aggregate,
-    blocks_consumer,
     judge,
 )
 from allup.refs import ObjectRef
@@ -104,7 +104,7 @@ CASES: dict[str, tuple[Json, Neighbours, State, str, str]] = {
         ),
         NoNeighbours(),
         NOT_YET,
-        "is being deleted: Some resources are remaining: pods. has 1 resource instances",
+        "is being deleted",
         "terminating",
     ),
     "ConfigMap: ready by being there": (thing("v1", "ConfigMap"), NoNeighbours(), READY, "", ""),
@@ -112,8 +112,11 @@ CASES: dict[str, tuple[Json, Neighbours, State, str, str]] = {
         gone_soon(thing("v1", "ConfigMap", metadata={"finalizers": ["example.com/keep"]})),
         NoNeighbours(),
         NOT_YET,
-        "is being deleted, held by example.com/keep",
-        "terminating",
+        (
+            "is being deleted: is held by finalizer example.com/keep, which somebody put there and nobody "
+            "takes off"
+        ),
+        "finalizer",
     ),
     "Service: no selector": (service(), WANTED, READY, "", ""),
     "Service: selects nothing that wants pods": (service(selector=SELECTED), NoNeighbours(), READY, "", ""),
@@ -285,7 +288,7 @@ CASES: dict[str, tuple[Json, Neighbours, State, str, str]] = {
         NoNeighbours(),
         FAILED,
         'names not accepted: "widgets" is already in use',
-        "condition-failed",
+        "crd-not-established",
     ),
     "custom: no status": (thing("example.com/v1", "Widget"), NoNeighbours(), READY, "", ""),
     "custom: ready": (widget(condition("Ready")), NoNeighbours(), READY, "", ""),

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from allup.readiness import Cause, NoNeighbours, Readiness, State, creation_refused, judge
+from allup.diagnosis.admission import creation_refused
+from allup.readiness import Cause, NoNeighbours, Readiness, State, judge
 from allup.refs import ObjectRef
 from tests.unit.judgement.judgement_objects import (
     IMAGE,
@@ -214,7 +215,7 @@ COUNTS: dict[str, tuple[Json, State, str, str]] = {
         ),
         FAILED,
         "0/3 pods ready: no progress for 120 s",
-        "deadline-exceeded",
+        "progress-deadline",
     ),
     "Deployment: a quota in the way": (
         deployment(conditions=(condition("ReplicaFailure", "True", "FailedCreate", QUOTA),)),
@@ -334,7 +335,7 @@ COUNTS: dict[str, tuple[Json, State, str, str]] = {
         ),
         FAILED,
         "failed after 7 tries: BackoffLimitExceeded: Job has reached the specified backoff limit",
-        "job-failed",
+        "backoff-limit",
     ),
     "Job: about to fail": (
         job(condition("FailureTarget", "True", "PodFailurePolicy", "exit code 3"), failed=1, active=1),
@@ -346,7 +347,7 @@ COUNTS: dict[str, tuple[Json, State, str, str]] = {
         job(condition("Failed", "True", "DeadlineExceeded", "Job was active longer")),
         FAILED,
         "ran longer than activeDeadlineSeconds",
-        "deadline-exceeded",
+        "active-deadline",
     ),
     "Job: suspended": (
         job(condition("Suspended"), spec={"suspend": True}),
@@ -426,7 +427,7 @@ def test_the_newest_replica_set_is_the_culprit_when_its_pods_are_refused() -> No
     )
     newest = replica_set("web-1", "1", condition("ReplicaFailure", "True", "FailedCreate", refusal))
     found = judge(deployment(1), Beside(owns={"uid-web": [newest]}), NOW)
-    assert (found.state, found.cause) == (FAILED, "admission")
+    assert (found.state, found.cause) == (FAILED, "pod-security")
     assert found.culprit == ObjectRef("apps", "ReplicaSet", "demo", "web-1")
     assert (
         found.message
@@ -461,7 +462,7 @@ STUCK = condition("Progressing", "False", "ProgressDeadlineExceeded")
 
 def test_a_deployment_given_up_says_what_its_pod_says() -> None:
     found = _rollout((pod("web-new-1", crashed(1, 9), phase="Running"),), (), STUCK)
-    assert (found.state, found.cause) == (FAILED, "deadline-exceeded")
+    assert (found.state, found.cause) == (FAILED, "crash-loop")
     assert found.message == (
         "rollout: 1 of 2 pods updated: no progress for 600 s, crash loop: exit code 1, restarted 9 times"
     )
@@ -470,7 +471,7 @@ def test_a_deployment_given_up_says_what_its_pod_says() -> None:
 
 def test_a_deployment_given_up_whose_pods_start_again_is_not_failed() -> None:
     found = _rollout((pod("web-new-1", running(3)),), (), STUCK)
-    assert (found.state, found.cause, found.hopeless) == (NOT_YET, "deadline-exceeded", False)
+    assert (found.state, found.cause, found.hopeless) == (NOT_YET, "progress-deadline", False)
 
 
 def _db(name: str, revision: str, *statuses: Json) -> Json:
@@ -549,18 +550,18 @@ REFUSALS: dict[str, tuple[str, Cause, bool]] = {
     ),
     "a webhook that says no": (
         'admission webhook "policy.example" denied the request: no privileged pods',
-        Cause.ADMISSION,
+        Cause.WEBHOOK_DENIED,
         True,
     ),
     "an invalid pod": ('Pod "x" is invalid: spec.containers[0].ports: Required value', Cause.ADMISSION, True),
     "a webhook that does not answer": (
         'Internal error occurred: failed calling webhook "policy.example": connection refused',
-        Cause.CREATE_FAILED,
+        Cause.WEBHOOK_DOWN,
         False,
     ),
     "an account that is not there yet": (
         'pods "x" is forbidden: error looking up service account demo/app: serviceaccount "app" not found',
-        Cause.CREATE_FAILED,
+        Cause.SERVICE_ACCOUNT_MISSING,
         False,
     ),
 }

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from allup import InputError, ListChildren, Platform, RunCommand, RunTrials, expressions
+from allup.daily import offspring
 from allup.loading import assemble, dependencies, live_values, load
 from allup.manifests import builtin_scope
 from allup.model.checks import CommandCheck, TcpCheck
@@ -292,6 +293,24 @@ def test_sessions_are_listed_with_their_user_and_state() -> None:
         ({"failed": 1}, "failed"),
     ):
         assert expressions.first(task.columns["state"], {**job, "status": status}) == state
+
+
+@pytest.mark.parametrize(
+    ("user", "pod", "container", "shown"),
+    [
+        ("joe", {"runAsUser": 10001}, {}, "10001"),
+        ("joe", {"runAsUser": 10001}, {"runAsUser": 1000}, "1000, the directory began with 10001"),
+        ("somebody", {}, {"runAsUser": 20000}, "20000"),
+        ("joe", {}, {}, ""),
+    ],
+)
+def test_a_session_shows_the_id_it_runs_with_and_one_that_disagrees(
+    user: str, pod: Object, container: Object, shown: str
+) -> None:
+    task = next(t for t in platform(Settings()).tasks if isinstance(t, ListChildren))
+    spec = {"securityContext": pod, "containers": [{"name": "main", "securityContext": container}]}
+    job = {"metadata": {}, "spec": {"template": {"metadata": {"annotations": {"user": user}}, "spec": spec}}}
+    assert offspring.columns(task, job)[list(task.columns).index("uid")] == shown
 
 
 def test_its_tasks_run_in_the_same_place_in_both_modes() -> None:

@@ -53,6 +53,19 @@ def test_a_failure_carries_the_whole_diagnosis(tmp_path: Path) -> None:
     assert "next        inv k8s.describe --component ldap" in (failure.text or "")
 
 
+def test_the_page_about_ci_names_every_element_attribute_and_property(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "ci.md").read_text()
+    half_done = (started("nfs"), moved(101, "nfs", Phase.WAITING))
+    roots = (
+        written(tmp_path / "failed.xml", failed_up()),
+        written(tmp_path / "left.xml", half_done, error="the connection broke"),
+    )
+    names = {name for root in roots for element in root.iter() for name in (element.tag, *element.attrib)}
+    names |= {str(one.get("name")) for root in roots for one in root.iter("property")}
+    assert {"failure", "error", "skipped", "requests"} <= names
+    assert {name for name in names if f"`{name}`" not in page} - {"objects.unchanged"} == set()
+
+
 def test_properties_say_where_and_how_much(tmp_path: Path) -> None:
     root = written(tmp_path / "r.xml", failed_up())
     known = {one.get("name"): one.get("value") for one in root.iter("property")}

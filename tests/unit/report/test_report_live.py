@@ -86,6 +86,21 @@ def test_a_run_under_way_shows_state_reason_elapsed_and_expected() -> None:
     ]
 
 
+def test_an_expectation_of_less_than_a_second_is_not_nothing() -> None:
+    shown = frame([started("nfs", "ldap", expected={"nfs": 0.31, "ldap": 0.01})])
+    assert [line.split("~")[1] for line in shown if "~" in line] == ["0.3 s", "0.1 s"]
+
+
+def test_a_warning_from_before_the_start_is_said_once() -> None:
+    early = "an evaluation value takes the licence's place"
+    screen = console()
+    with LiveReport(Tape(), now=Clock(108.0), console=screen) as report:
+        report(Note(at=99.9, text=early, warning=True))
+        feed(report, [started("nfs"), moved(100.1, "nfs", Phase.READY)])
+        report(finished("done", result("nfs", Phase.READY), warnings=(early, "another")))
+    assert written(screen).count(early) == written(screen).count("another") == 1
+
+
 def test_without_earlier_runs_there_is_no_expected_column() -> None:
     assert "expected" not in "\n".join(frame([started("nfs")]))
 

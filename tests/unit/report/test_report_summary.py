@@ -2,7 +2,15 @@ import pytest
 
 from allup.report.state import RunView
 from allup.report.summary import closing, heading, in_full, problems, sentence
-from allup.run.progress import Action, CheckDone, CheckOutcome, ComponentResult, Phase, RunFinished
+from allup.run.progress import (
+    Action,
+    CheckDone,
+    CheckOutcome,
+    ComponentResult,
+    Finding,
+    Phase,
+    RunFinished,
+)
 from tests.unit.report.report_samples import failed_up, feed, finished, ref, result, started
 
 
@@ -31,6 +39,25 @@ def test_an_up_that_changed_nothing_says_so_first() -> None:
 def test_an_up_counts_created_changed_and_unchanged_even_at_zero() -> None:
     text = words(finished("done", ready("nfs", created=30), ready("ldap", created=4), seconds=12.3))
     assert text == "rstudio is up: 2 components ready in 12.3 s (34 created, 0 changed, 0 unchanged)."
+
+
+def test_a_run_about_one_component_does_not_say_that_the_platform_is_up_or_down() -> None:
+    view = RunView()
+    view.fold(started("setup", "ldap", only=("ldap",)))
+    view.fold(finished("done", ready("setup", unchanged=5), ready("ldap", created=4)))
+    assert sentence(view).startswith("rstudio: ldap is up: 2 components ready in ")
+    view.fold(finished("failed", result("ldap", Phase.FAILED)))
+    assert sentence(view).startswith("rstudio: ldap is not up: ldap failed")
+    view = RunView()
+    view.fold(started("ldap", "nfs", verb="down", only=("ldap", "nfs")))
+    view.fold(finished("done", result("ldap", Phase.GONE, actions={Action.DELETED: 2}), verb="down"))
+    assert sentence(view).startswith("rstudio: ldap, nfs are down: 2 objects deleted")
+
+
+def test_a_wait_only_says_what_is_ready() -> None:
+    assert words(finished("done", ready("nfs"), ready("ldap"), verb="wait", seconds=0.4)) == (
+        "rstudio: 2 components ready in 0.4 s."
+    )
 
 
 def test_an_up_names_replaced_and_pruned_only_when_there_are_any() -> None:
@@ -117,6 +144,14 @@ def test_a_problem_holds_the_object_the_message_the_event_the_log_and_the_next_s
         "                | bdb_db_open: locked",
         "    next        inv k8s.describe --component ldap",
     ]
+
+
+def test_what_a_finding_says_is_not_said_twice() -> None:
+    finding = Finding(ref=ref("Secret", "s"), cause="request-failed", message="spec cannot be changed")
+    view = RunView()
+    text = "Secret/rstudio/s: spec cannot be changed. Take it down."
+    view.fold(finished("failed", result("a", Phase.FAILED, 2.0, text, findings=(finding,))))
+    assert heading(problems(view)[0]) == ("a failed after 2.0 s", "")
 
 
 def test_a_failed_check_is_a_problem_that_quotes_the_answer() -> None:

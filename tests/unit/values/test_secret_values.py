@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from allup.errors import InputError
@@ -53,6 +56,7 @@ def resolved(
     files: Mapping[str, str] | None = None,
     sandbox: bool = False,
     random: SecretRandom | None = None,
+    now: datetime = NOW,
 ) -> SecretValues:
     return resolve_secret(
         Secret("license", keys),
@@ -61,7 +65,7 @@ def resolved(
         read_file=(files or {}).get,
         sandbox=sandbox,
         random=random or SecretRandom(),
-        now=NOW,
+        now=now,
     )
 
 
@@ -245,6 +249,53 @@ def test_a_client_that_trusts_the_ca_accepts_the_certificate() -> None:
         .build_server_verifier(x509.DNSName(NAMES[1]))
     )
     assert verifier.verify(x509.load_pem_x509_certificate(made["ldap.crt"].encode()), [])
+
+
+def named_otherwise(*names: str) -> dict[str, SecretKey]:
+    return {name: replace(key, dns_names=names) for name, key in TLS.items() if isinstance(key, Tls)}
+
+
+def test_a_certificate_is_made_anew_when_a_name_is_missing_and_kept_when_one_is_too_many() -> None:
+    first = resolved(TLS)
+    assert set(resolved(named_otherwise(NAMES[0]), existing=first.values).origins.values()) == {"kept"}
+    moved = resolved(named_otherwise(*NAMES, "openldap.elsewhere.svc"), existing=first.values)
+    assert set(moved.origins.values()) == {"generated"}
+    (warning,) = moved.warnings
+    assert warning.endswith("the certificate is not for openldap.elsewhere.svc; it is made anew")
+    again = resolved(named_otherwise(*NAMES, "openldap.elsewhere.svc"), existing=moved.values)
+    assert again.values == moved.values
+    assert again.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("days", "passed", "origin"), [(90, 59, "kept"), (90, 61, "generated"), (3, 1, "kept")]
+)
+def test_a_certificate_is_made_anew_in_its_last_month(days: int, passed: int, origin: str) -> None:
+    limited = {name: replace(key, days=days) for name, key in TLS.items() if isinstance(key, Tls)}
+    made = resolved(limited).values
+    found = resolved(limited, existing=made, now=NOW + timedelta(days=passed))
+    assert set(found.origins.values()) == {origin}
+    assert [("ends on" in text) for text in found.warnings] == [True] * (origin == "generated")
+
+
+def test_a_certificate_that_somebody_else_made_is_left_with_a_warning() -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Example Corp")])
+    theirs = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(NOW)
+        .not_valid_after(NOW + timedelta(days=365))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("ldap.example.com")]), critical=False)
+        .sign(key, SHA256())
+    )
+    kept = {**resolved(TLS).values, "ldap.crt": theirs.public_bytes(Encoding.PEM).decode()}
+    found = resolved(TLS, existing=kept)
+    assert found.values == kept
+    assert "it is left, since it was not made here" in found.warnings[0]
 
 
 def test_a_whole_bundle_is_kept_and_a_part_of_one_is_made_anew() -> None:
