@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 INV := .venv/bin/inv
 INSTALLED := .venv/.installed
 
-.PHONY: help up down test sweep check bench lock clean
+.PHONY: help up down test test-nodes sweep check bench lock clean
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
 
@@ -19,6 +19,10 @@ down: $(INSTALLED) ## RStudio down; its data, and the sandbox, stay
 test: $(INSTALLED) ## every tier this machine can run, and a sample of the sweeps
 	@$(INV) cluster.build
 	@.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+test-nodes: $(INSTALLED) ## what needs real containers: Linux, root, and the packages inv cluster.doctor names
+	@$(INV) cluster.build --nodes real
+	@.venv/bin/python -m pytest -m nodes tests/nodes
 
 sweep: $(INSTALLED) ## every kill point and pair of faults, of which test takes a sample
 	@$(INV) cluster.build

@@ -27,20 +27,28 @@ _NAME = "which sandbox (default: sandbox)"
 
 @task(
     auto_shortflags=False,
-    help={"name": _NAME, "nodes": "simulated nodes (default: 2, or as many as it had before)"},
+    help={
+        "name": _NAME,
+        "nodes": "how many simulated nodes, or real for one that runs containers (default: 2, or as before)",
+    },
 )
 @edge
 def up(c: Context, name: str = "sandbox", nodes: str | None = None) -> None:
     """Bring the sandbox up: a real control plane with simulated nodes, no root, no Docker.
 
     The first time its tools are built, which takes minutes; from then on it takes seconds. What runs already
-    is left alone, what died is started again.
+    is left alone, what died is started again. --nodes real makes one node that runs containers (Linux, root).
 
     Example: inv cluster.up --nodes 3
     """
     began = time.monotonic()
     with _progress() as progress:
-        status = _sandboxes().up(name, nodes=_number("--nodes", nodes), progress=progress)
+        if nodes == "real":
+            status = _sandboxes().up(name, real=True, progress=progress)
+        else:
+            number = _number("--nodes", nodes)
+            simulated = None if number is None else False
+            status = _sandboxes().up(name, nodes=number, real=simulated, progress=progress)
     _renew_choice(name)
     _say(_up_text(status, time.monotonic() - began))
 
@@ -191,17 +199,20 @@ def dashboard(
     body.show(c, where, asked)
 
 
-@task(auto_shortflags=False)
+@task(auto_shortflags=False, help={"nodes": "real: what a real node runs too"})
 @edge
-def build(c: Context) -> None:
+def build(c: Context, nodes: str | None = None) -> None:
     """Build the tools of the sandbox now; inv cluster.up would do it when needed.
 
     Example: inv cluster.build
     """
+    from allup.errors import InputError
     from allup.sandbox import build_tools
 
+    if nodes not in (None, "real"):
+        raise InputError("--nodes", f"{nodes!r} changes nothing that is built; only real does")
     with _progress() as progress:
-        build_tools(os.environ, progress=progress)
+        build_tools(os.environ, real=nodes == "real", progress=progress)
     _say("The tools of the sandbox are built.")
 
 
@@ -259,7 +270,7 @@ def _number(flag: str, given: str | None) -> int | None:
 
 def _up_text(status: SandboxStatus, seconds: float) -> str:
     how = "was up already" if status.already_running else f"is up after {seconds:.1f} s"
-    nodes = f"{status.nodes} node{'s' if status.nodes != 1 else ''}"
+    nodes = "a real node" if status.real else f"{status.nodes} node{'s' if status.nodes != 1 else ''}"
     return (
         f"Sandbox {status.name} {how}: {nodes}, {status.memory_bytes / 1e6:.0f} MB, {status.server}\n"
         f"Context {status.context} in {status.kubeconfig}"

@@ -7,6 +7,9 @@
     ...                               # status.kubeconfig, status.context
     sandboxes.down("sandbox")
 
+With ``up(…, real=True)`` it has one node that runs containers (Linux, root): see allup.sandbox.node. Images
+come from registries, or from files with ``load_image(name, tar)``.
+
 How a test makes a pod that goes wrong: see allup.sandbox.stages.
 """
 
@@ -39,11 +42,12 @@ __all__ = [
 ]
 
 
-def build_tools(environ: Mapping[str, str], *, progress: Progress = silent) -> None:
-    """Build what the sandbox runs, unless it is built already; see allup.sandbox.build.build_tools."""
+def build_tools(environ: Mapping[str, str], *, real: bool = False, progress: Progress = silent) -> None:
+    """Build what the sandbox runs, and with *real* what a real node runs, unless it is built; see build."""
     from allup.sandbox import build
 
-    build.build_tools(environ, progress=progress)
+    tools = (*build.TOOLS, *build.NODE_TOOLS) if real else build.TOOLS
+    build.build_tools(environ, progress=progress, tools=tools)
 
 
 def doctor(checkout: Path, environ: Mapping[str, str]) -> list[Finding]:

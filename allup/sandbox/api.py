@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from allup.errors import ApiError
+from allup.sandbox.ports import LOOPBACK
 
 
 class ApiServer:
-    """The API server on *port* of the loopback address, as the user of ``admin.crt`` in *pki*."""
+    """The API server on *port* of *address*, as the user of ``admin.crt`` in *pki*."""
 
-    def __init__(self, port: int, pki: Path) -> None:
+    def __init__(self, port: int, pki: Path, address: str = LOOPBACK) -> None:
+        self._address = address
         self._port = port
         self._tls = ssl.create_default_context(cafile=str(pki / "ca.crt"))
         self._tls.load_cert_chain(pki / "admin.crt", pki / "admin.key")
@@ -69,7 +71,7 @@ class ApiServer:
     def _send(self, method: str, path: str, content: Mapping[str, Any] | None) -> tuple[int, bytes]:
         if self._connection is None:
             self._connection = http.client.HTTPSConnection(
-                "127.0.0.1", self._port, timeout=10, context=self._tls
+                self._address, self._port, timeout=10, context=self._tls
             )
         body = None if content is None else json.dumps(content)
         try:

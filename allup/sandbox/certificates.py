@@ -48,8 +48,25 @@ CERTIFICATES = (
 )
 
 
-def write_all(folder: Path, *, now: datetime.datetime, server_addresses: Sequence[str]) -> None:
-    """Write ca, CERTIFICATES (``<file>.crt``, ``<file>.key``) and the service accounts' key pair to *folder*.
+def for_node(name: str) -> tuple[Wanted, ...]:
+    """What a real node called *name* needs besides; the kubelet has no more rights than any node's."""
+    return (
+        Wanted("kubelet", f"system:node:{name}", "system:nodes"),
+        Wanted("kubelet-server", name, server=True, client=False),
+        Wanted("kube-proxy", "system:kube-proxy"),
+        Wanted("coredns", "coredns", "system:masters"),
+        Wanted("local-path-provisioner", "local-path-provisioner", "system:masters"),
+    )
+
+
+def write_all(
+    folder: Path,
+    *,
+    now: datetime.datetime,
+    server_addresses: Sequence[str],
+    more: Sequence[Wanted] = (),
+) -> None:
+    """Write ca, CERTIFICATES and *more* (``<file>.crt``, ``<file>.key``), and the service accounts' key pair.
 
     Keys are readable by their owner alone. What is there already stays, so this can be asked at every start;
     ``ca.crt`` is written last and stands for the whole being complete.
@@ -66,7 +83,7 @@ def write_all(folder: Path, *, now: datetime.datetime, server_addresses: Sequenc
         .sign(key, hashes.SHA256())
     )
     write_private(folder / "ca.key", _private(key))
-    for wanted in CERTIFICATES:
+    for wanted in (*CERTIFICATES, *more):
         own = ec.generate_private_key(ec.SECP256R1())
         write_private(folder / f"{wanted.file}.key", _private(own))
         signed = _sign(wanted, own.public_key(), authority, key, now, server_addresses)

@@ -8,13 +8,14 @@ from pathlib import Path
 from allup.sandbox.build import Tools
 from allup.sandbox.clock import Clock
 from allup.sandbox.names import APISERVER, CONTROLLER_MANAGER, ETCD, KWOK, SCHEDULER
+from allup.sandbox.node.addresses import Addresses
 from allup.sandbox.nodes import LABEL, LABEL_VALUE
 from allup.sandbox.paths import StateFolder
 from allup.sandbox.ports import LOOPBACK
 from allup.sandbox.processes import Owned, Program, end
 
 SERVICE_RANGE = "10.96.0.0/16"
-SERVER_ADDRESSES = (LOOPBACK, "10.96.0.1")
+_SERVER_ADDRESSES = (LOOPBACK, "10.96.0.1")
 _POD_RANGE = "10.244.0.0/16"
 # An address that no host has (RFC 5737): the API server must announce one that is not loopback, and finds
 # none by itself on a machine without a network.
@@ -39,14 +40,25 @@ _WORKERS = {
 }
 
 
+def server_addresses(addresses: Addresses | None) -> tuple[str, ...]:
+    """What clients call the servers of the sandbox by."""
+    if addresses is None:
+        return _SERVER_ADDRESSES
+    return (LOOPBACK, addresses.kubernetes, addresses.host, addresses.node)
+
+
 def programs(
-    folder: StateFolder, tools: Tools, ports: Mapping[str, int], kwok_config: Sequence[Path]
+    folder: StateFolder,
+    tools: Tools,
+    ports: Mapping[str, int],
+    kwok_config: Sequence[Path],
+    addresses: Addresses | None = None,
 ) -> dict[str, Program]:
-    """Every program by name, ready to be started."""
+    """Every program of the control plane by name, ready to be started; *addresses* for a real node's."""
     lines = {
         ETCD: (tools.etcd, _etcd(folder, ports)),
-        APISERVER: (tools.kubernetes, _apiserver(folder.pki, ports)),
-        CONTROLLER_MANAGER: (tools.kubernetes, _controller_manager(folder)),
+        APISERVER: (tools.kubernetes, _apiserver(folder.pki, ports, addresses)),
+        CONTROLLER_MANAGER: (tools.kubernetes, _controller_manager(folder, simulated=addresses is None)),
         SCHEDULER: (tools.kubernetes, _scheduler(folder)),
         KWOK: (tools.kwok, _kwok(folder, ports, kwok_config)),
     }
@@ -93,16 +105,27 @@ def _etcd(folder: StateFolder, ports: Mapping[str, int]) -> tuple[str, ...]:
     )
 
 
-def _apiserver(pki: Path, ports: Mapping[str, int]) -> tuple[str, ...]:
+def _apiserver(pki: Path, ports: Mapping[str, int], addresses: Addresses | None) -> tuple[str, ...]:
+    if addresses is None:
+        where = (
+            f"--bind-address={LOOPBACK}",
+            f"--advertise-address={_ANNOUNCED}",
+            "--endpoint-reconciler-type=none",
+            f"--service-cluster-ip-range={SERVICE_RANGE}",
+        )
+    else:  # its end of the link to the node: this machine and the node's pods reach it, nobody else
+        where = (
+            f"--bind-address={addresses.host}",
+            f"--advertise-address={addresses.host}",
+            f"--service-cluster-ip-range={addresses.services}",
+        )
     return (
+        *where,
         f"--etcd-servers=https://{LOOPBACK}:{ports[ETCD]}",
         f"--etcd-cafile={pki / 'ca.crt'}",
         f"--etcd-certfile={pki / 'apiserver-etcd-client.crt'}",
         f"--etcd-keyfile={pki / 'apiserver-etcd-client.key'}",
-        f"--bind-address={LOOPBACK}",
         f"--secure-port={ports[APISERVER]}",
-        f"--advertise-address={_ANNOUNCED}",
-        "--endpoint-reconciler-type=none",
         f"--tls-cert-file={pki / 'apiserver.crt'}",
         f"--tls-private-key-file={pki / 'apiserver.key'}",
         f"--client-ca-file={pki / 'ca.crt'}",
@@ -111,7 +134,6 @@ def _apiserver(pki: Path, ports: Mapping[str, int]) -> tuple[str, ...]:
         f"--kubelet-client-key={pki / 'apiserver-kubelet-client.key'}",
         "--kubelet-preferred-address-types=InternalIP",
         "--authorization-mode=Node,RBAC",
-        f"--service-cluster-ip-range={SERVICE_RANGE}",
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-signing-key-file={pki / 'sa.key'}",
         f"--service-account-key-file={pki / 'sa.pub'}",
@@ -120,7 +142,7 @@ def _apiserver(pki: Path, ports: Mapping[str, int]) -> tuple[str, ...]:
     )
 
 
-def _controller_manager(folder: StateFolder) -> tuple[str, ...]:
+def _controller_manager(folder: StateFolder, *, simulated: bool) -> tuple[str, ...]:
     pki = folder.pki
     return (
         f"--kubeconfig={component_kubeconfig(folder, CONTROLLER_MANAGER)}",
@@ -132,7 +154,7 @@ def _controller_manager(folder: StateFolder) -> tuple[str, ...]:
         f"--cluster-signing-cert-file={pki / 'ca.crt'}",
         f"--cluster-signing-key-file={pki / 'ca.key'}",
         "--profiling=false",
-        _NODES_LIVE,
+        *((_NODES_LIVE,) if simulated else ()),
         *_UNTHROTTLED,
         *(f"--concurrent-{kind}-syncs={count}" for kind, count in _WORKERS.items()),
     )

@@ -13,6 +13,7 @@ from typing import Literal
 from allup.errors import AllupError
 from allup.sandbox import build, ports, toolchain
 from allup.sandbox.names import PORTS
+from allup.sandbox.node import requirements
 from allup.sandbox.paths import cache_home, state_home
 from allup.sandbox.sandboxes import Sandboxes
 
@@ -43,6 +44,7 @@ def examine(checkout: Path, environ: Mapping[str, str]) -> list[Finding]:
         compiler(toolchain.on_path(environ), toolchain.installed(environ)),
         disk(cache_home(environ), needed=_LEAST if build.built(environ) else _COLD_BUILD),
         free_ports(),
+        real_node(sys.platform, os.geteuid() if hasattr(os, "geteuid") else 0, environ),
         writable("cache folder", cache_home(environ), "XDG_CACHE_HOME"),
         writable("state folder", state_home(environ), "XDG_STATE_HOME"),
         sandboxes(Sandboxes(checkout, environ)),
@@ -83,7 +85,8 @@ def compiler(found: toolchain.Go | None, private: toolchain.Go | None) -> Findin
 def tools(environ: Mapping[str, str]) -> Finding:
     """What is built, and whether from today's pins."""
     missing = [tool.known_as for tool in build.TOOLS if not build.executable(tool, environ).exists()]
-    current = {build.executable(tool, environ).parent for tool in build.TOOLS}
+    every = (*build.TOOLS, *build.NODE_TOOLS)
+    current = {build.executable(tool, environ).parent for tool in every}
     folder = build.bin_folder(environ)
     old = [path for path in folder.glob("[!.]*-*") if path not in current]
     size = f"{_size(folder) / _GB:.1f} GB in {folder}"
@@ -119,6 +122,20 @@ def free_ports() -> Finding:
     except AllupError as error:
         return Finding("ports", "fail", str(error), error.next_step)
     return Finding("ports", "ok", f"{ports.LOOPBACK} has free ones")
+
+
+def real_node(platform: str, user: int, environ: Mapping[str, str]) -> Finding:
+    """Whether ``--nodes real`` is possible; no other sandbox needs any of it."""
+    why = requirements.possible(platform, user)
+    if why:
+        return Finding("real node", "ok", f"not here: {why}; simulated nodes need none of it")
+    lacking = requirements.missing(environ)
+    if lacking:
+        fact = f"{', '.join(lacking.names)} missing; only --nodes real needs it"
+        return Finding("real node", "warn", fact, lacking.command)
+    missing = [tool.known_as for tool in build.NODE_TOOLS if not build.executable(tool, environ).exists()]
+    built = f"not built yet: {', '.join(missing)}" if missing else "its tools are built"
+    return Finding("real node", "ok", f"possible with --nodes real; {built}")
 
 
 def writable(name: str, folder: Path, variable: str) -> Finding:

@@ -69,6 +69,23 @@ def all_ready(api: ApiServer, wanted: list[str]) -> bool:
     return set(wanted) <= ready & _leases(api)
 
 
+def is_ready_since(api: ApiServer, name: str, moment: str) -> bool:
+    """Whether the real node *name* is Ready and takes pods, said by its kubelet after *moment* (RFC 3339).
+
+    What is said of a node outlives it: it is still called Ready when its kubelet has just been started again.
+    """
+    item = api.get(f"{_PATH}/{name}")
+    if item is None or item.get("spec", {}).get("taints"):
+        return False
+    conditions = item.get("status", {}).get("conditions") or []
+    return any(
+        condition["type"] == "Ready"
+        and condition["status"] == "True"
+        and condition.get("lastHeartbeatTime", "") >= moment
+        for condition in conditions
+    )
+
+
 def _leases(api: ApiServer) -> set[str]:
     return {item["metadata"]["name"] for item in (api.get(_LEASES) or {}).get("items") or []}
 

@@ -93,6 +93,11 @@ class StateFolder:
         return self.root / "extra-stages"
 
     @property
+    def node(self) -> Path:
+        """The files of a real node; only a sandbox that has one has the folder."""
+        return self.root / "node"
+
+    @property
     def lock(self) -> Path:
         """Beside the folder, not in it: it must outlive the folder's deletion."""
         return self.root.parent / f"{self.root.name}.lock"

@@ -122,10 +122,13 @@ def start(program: Program, *, records: Path, logs: Path, environ: Mapping[str, 
         ) from error
     finally:
         os.close(log)
-    process = Owned(program.name, pid, start_mark(pid) or "ended at once")
-    write_private(
-        records / f"{program.name}.json", json.dumps({"pid": process.pid, "started": process.started})
-    )
+    return record(program.name, pid, records)
+
+
+def record(name: str, pid: int, records: Path) -> Owned:
+    """Put process *pid*, just started, on record as *name*."""
+    process = Owned(name, pid, start_mark(pid) or "ended at once")
+    write_private(records / f"{name}.json", json.dumps({"pid": process.pid, "started": process.started}))
     return process
 
 

@@ -19,6 +19,7 @@ from allup.sandbox.progress import Progress, Step, silent
 from allup.sandbox.status import ProcessStatus, Record, SandboxStatus, context_name
 
 if TYPE_CHECKING:
+    from allup.sandbox.node.lifecycle import RealNode
     from allup.sandbox.startup import Startup
 
 DEFAULT_NAME = "sandbox"
@@ -42,10 +43,14 @@ class Sandboxes:
         name: str = DEFAULT_NAME,
         *,
         nodes: int | None = None,
+        real: bool | None = None,
         extra_stages: Sequence[Path] | None = None,
         progress: Progress = silent,
     ) -> SandboxStatus:
         """Bring sandbox *name* up until its nodes are Ready; build the tools first if they are not built.
+
+        *real* asks for one node that runs containers instead of simulated ones (Linux, root); a sandbox stays
+        what it was made as, and None means that, or simulated for a new one.
 
         *nodes* and *extra_stages* (see allup.sandbox.stages) are remembered; None means as before, which is 2
         nodes and no extra stages for a new one. What runs already is left running; what died is started
@@ -61,14 +66,35 @@ class Sandboxes:
             raise InputError("--nodes", f"{nodes} is not possible; a sandbox has 1 to {_MOST_NODES} nodes")
         with explained(self._folder, "XDG_STATE_HOME"):  # before the minutes that building may take
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        build.build_tools(self._environ, progress=progress, clock=self._clock)
+        before = Record.read(folder.record)
+        _same_kind(name, before, real)
+        real = before.real if before else bool(real)
+        if real:
+            from allup.sandbox.node import requirements
+
+            requirements.check(self._environ)
+        wanted = (*build.TOOLS, *build.NODE_TOOLS) if real else build.TOOLS
+        build.build_tools(self._environ, progress=progress, clock=self._clock, tools=wanted)
         tools = build.built(self._environ)
         if tools is None:
             raise ClusterError("the sandbox's tools", "vanished from the cache", next_step="Run it again")
         with explained(self._folder, "XDG_STATE_HOME"), self._locked(folder, name, "starting", progress):
-            start: Startup = startup.Startup(name, folder, tools, self._clock, progress)
+            node = self._node(name, folder, Record.read(folder.record)) if real else None
+            start: Startup = startup.Startup(name, folder, tools, self._clock, progress, node)
             started = start.run(nodes, extra_stages)
             return replace(self.status(name), already_running=not started)
+
+    def load_image(self, name: str, tar: Path) -> tuple[str, ...]:
+        """Load every image of *tar* (docker or OCI archive) into the real node of *name*.
+
+        Their references, as pods are to name them (with imagePullPolicy IfNotPresent or Never). InputError:
+        no such sandbox or file, simulated nodes, not an image. ClusterError: the node does not run.
+        """
+        return self._real_node(name).load_image(tar)
+
+    def images(self, name: str) -> tuple[str, ...]:
+        """The references of every image that the real node of *name* has; InputError as load_image."""
+        return self._real_node(name).images()
 
     def down(self, name: str = DEFAULT_NAME, *, progress: Progress = silent) -> bool:
         """Stop every process of *name* and keep its state; whether there was any to stop."""
@@ -114,6 +140,33 @@ class Sandboxes:
         """The kubeconfig file of *name*; InputError if there is no such sandbox."""
         return self.status(name).kubeconfig
 
+    def _real_node(self, name: str) -> RealNode:
+        if not self.status(name).real:
+            raise InputError(
+                f"sandbox {name!r}",
+                "its nodes are simulated and run no images",
+                next_step="inv cluster.up --name OTHER --nodes real makes a sandbox with a real node",
+            )
+        folder = self._state(name)
+        return self._node(name, folder, Record.read(folder.record))
+
+    def _node(self, name: str, folder: StateFolder, record: Record | None) -> RealNode:
+        from allup.sandbox import build
+        from allup.sandbox.node import links
+        from allup.sandbox.node.addresses import Addresses, free_place
+        from allup.sandbox.node.lifecycle import RealNode
+
+        tools = build.node_built(self._environ)
+        if tools is None:
+            raise ClusterError("the real node's tools", "are not built", next_step="Run inv cluster.up")
+        if record is not None and record.place is not None:
+            addresses = Addresses(record.place)
+        else:
+            others = map(Record.read, state_home(self._environ).glob("*/*/sandbox.json"))
+            places = [other.place for other in others if other is not None and other.place is not None]
+            addresses = free_place(links.routes(), places)
+        return RealNode(name, folder, tools, addresses, self._environ, self._clock)
+
     def _state(self, name: str) -> StateFolder:
         return StateFolder(self._folder / valid_name(name))
 
@@ -121,30 +174,34 @@ class Sandboxes:
         return tuple(sorted(file.parent.name for file in self._folder.glob("*/sandbox.json")))
 
     def _status(self, folder: StateFolder, name: str, record: Record) -> SandboxStatus:
-        from allup.sandbox.names import APISERVER, PROGRAMS
+        from allup.sandbox.names import APISERVER, programs
 
         known = processes.recorded(folder.processes)
-        found = tuple(_process_status(known[program]) for program in PROGRAMS if program in known)
+        every = programs(real=record.real)
+        found = tuple(_process_status(known[program]) for program in every if program in known)
         return SandboxStatus(
             name=name,
             context=context_name(name),
             kubeconfig=folder.kubeconfig,
-            running=len(found) == len(PROGRAMS) and all(process.alive for process in found),
-            server=f"https://127.0.0.1:{record.ports.get(APISERVER, 0)}",
+            running=len(found) == len(every) and all(process.alive for process in found),
+            server=f"https://{record.address}:{record.ports.get(APISERVER, 0)}",
             processes=found,
             created=record.created,
             nodes=record.nodes,
+            real=record.real,
         )
 
     def _stop(self, folder: StateFolder) -> bool:
         from allup.sandbox.control_plane import end_in_order
+        from allup.sandbox.node.lifecycle import clear
 
+        had_node = clear(folder, self._clock)
         known = processes.recorded(folder.processes)
         living = [process for process in known.values() if processes.is_alive(process)]
         end_in_order(living, clock=self._clock)
         for process in known.values():
             processes.forget(folder.processes, process.name)
-        return bool(living)
+        return bool(living) or had_node
 
     @contextmanager
     def _locked(self, folder: StateFolder, name: str, doing: str, progress: Progress) -> Iterator[None]:
@@ -155,6 +212,18 @@ class Sandboxes:
             folder.lock, clock=self._clock, timeout=180, doing=f"{doing} sandbox {name}", waiting=waiting
         ):
             yield
+
+
+def _same_kind(name: str, before: Record | None, real: bool | None) -> None:
+    """InputError if the sandbox exists and has the other kind of nodes."""
+    if before is None or real is None or before.real == real:
+        return
+    has, other = ("a real node", "simulated ones") if before.real else ("simulated nodes", "a real one")
+    raise InputError(
+        f"sandbox {name!r}",
+        f"has {has}, which cannot be changed into {other}",
+        next_step="Give the other one another --name, or delete this one first: inv cluster.delete",
+    )
 
 
 def _process_status(process: processes.Owned) -> ProcessStatus:

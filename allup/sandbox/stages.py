@@ -81,8 +81,8 @@ def written(documents: Iterable[Mapping[str, Any]]) -> str:
     return str(yaml.safe_dump_all([dict(document) for document in documents], sort_keys=False))
 
 
-def storage_class() -> Document:
-    """The default StorageClass, whose claims volume_stages() serves."""
+def storage_class(provisioner: str = PROVISIONER) -> Document:
+    """The default StorageClass; simulated claims of it are served by volume_stages()."""
     return {
         "apiVersion": "storage.k8s.io/v1",
         "kind": "StorageClass",
@@ -90,7 +90,7 @@ def storage_class() -> Document:
             "name": STORAGE_CLASS,
             "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
         },
-        "provisioner": PROVISIONER,
+        "provisioner": provisioner,
         "reclaimPolicy": "Delete",
         "volumeBindingMode": "Immediate",
         "allowVolumeExpansion": False,

@@ -6,15 +6,31 @@ import datetime
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from allup.errors import ApiError, ClusterError, InputError
-from allup.sandbox import certificates, control_plane, nodes, ports, processes, stages
+from allup.sandbox import certificates, control_plane, names, nodes, ports, processes, stages
 from allup.sandbox.api import ApiServer
 from allup.sandbox.build import Tools
 from allup.sandbox.clock import Clock, poll
 from allup.sandbox.kubeconfigs import kubeconfig
-from allup.sandbox.names import APISERVER, CONTROLLER_MANAGER, ETCD, KWOK, PORTS, PROGRAMS, SCHEDULER
+from allup.sandbox.names import (
+    APISERVER,
+    CONTAINERD,
+    CONTROLLER_MANAGER,
+    COREDNS,
+    ETCD,
+    KUBE_PROXY,
+    KUBELET,
+    KWOK,
+    NODE_PROGRAMS,
+    PORTS,
+    SCHEDULER,
+    STORAGE,
+)
+from allup.sandbox.node.configs import PROVISIONER
+from allup.sandbox.node.lifecycle import RealNode, clear
 from allup.sandbox.paths import StateFolder, write_private
 from allup.sandbox.progress import Progress, Step
 from allup.sandbox.status import DEFAULT_NODES, Record, context_name
@@ -23,6 +39,7 @@ _LIMIT = 120.0
 _TRIES = 3
 _ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
 _CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
+_NODE_CLIENTS = (KUBELET, KUBE_PROXY, COREDNS, STORAGE)
 
 
 class PortTaken(ClusterError):
@@ -33,11 +50,18 @@ class Startup:
     """One run of ``up`` for one sandbox; its caller holds the sandbox's lock."""
 
     def __init__(
-        self, name: str, folder: StateFolder, tools: Tools, clock: Clock, progress: Progress
+        self,
+        name: str,
+        folder: StateFolder,
+        tools: Tools,
+        clock: Clock,
+        progress: Progress,
+        node: RealNode | None = None,
     ) -> None:
         self._name = name
         self._folder = folder
         self._tools = tools
+        self._node = node
         self._clock = clock
         self._progress = progress
         self._began = clock.monotonic()
@@ -48,6 +72,8 @@ class Startup:
         try:
             return self._run(node_count, extra_stages)
         except BaseException:
+            if any(process.name in NODE_PROGRAMS for process in self._launched):
+                clear(self._folder, self._clock)
             self._end(self._launched)
             raise
 
@@ -57,21 +83,25 @@ class Startup:
         if extra_stages is not None:
             _keep_extra_stages(folder, extra_stages)
         config_changed = self._write_kwok_config()
+        addresses = self._node.addresses if self._node else None
         certificates.write_all(
             folder.pki,
             now=datetime.datetime.now(datetime.UTC),
-            server_addresses=control_plane.SERVER_ADDRESSES,
+            server_addresses=control_plane.server_addresses(addresses),
+            more=certificates.for_node(self._node.name) if self._node else (),
         )
         record = Record(
             created=before.created
             if before
             else datetime.datetime.now(datetime.UTC).isoformat("T", "seconds"),
-            nodes=node_count or (before.nodes if before else DEFAULT_NODES),
-            tools=self._tools.digest,
+            nodes=1 if self._node else node_count or (before.nodes if before else DEFAULT_NODES),
+            tools=f"{self._tools.digest}+{self._node.digest}" if self._node else self._tools.digest,
             ports=before.ports if before else {},
+            place=addresses.place if addresses else None,
         )
         living = self._living()
         if before is None or before.tools != record.tools:
+            clear(folder, self._clock)
             self._end(living)
         elif config_changed:
             self._end([process for process in living if process.name == KWOK])
@@ -95,29 +125,44 @@ class Startup:
             # Clients know the others by their ports, so one that has to move makes all start again.
             self._end(living)
             living = []
-        self._write_kubeconfigs(chosen)
-        write_private(folder.record, Record(record.created, record.nodes, record.tools, chosen).written())
+        self._write_kubeconfigs(chosen, record.address)
+        write_private(folder.record, replace(record, ports=chosen).written())
+        node = self._node
         programs = control_plane.programs(
-            folder, self._tools, chosen, sorted(folder.stages.glob("*.yaml")) + _extra(folder)
+            folder,
+            self._tools,
+            chosen,
+            sorted(folder.stages.glob("*.yaml")) + _extra(folder),
+            node.addresses if node else None,
         )
-        alive = {process.name for process in living}
-        missing = [name for name in PROGRAMS if name not in alive]
+        every = names.programs(real=node is not None)
+        imported = self._begin_node(node) if node else _nothing
+        alive = {process.name for process in self._living()}
+        missing = [name for name in every if name not in alive]
         self._launch(programs, [name for name in (ETCD, APISERVER) if name in missing])
-        with ApiServer(chosen[APISERVER], folder.pki) as api:
+        with ApiServer(chosen[APISERVER], folder.pki, record.address) as api:
             self._wait("API server", (ETCD, APISERVER), lambda: api.answers("/api/v1/namespaces/default"))
             if KWOK in missing:
                 nodes.free_leases(api)
             self._launch(
                 programs, [name for name in (CONTROLLER_MANAGER, SCHEDULER, KWOK) if name in missing]
             )
-            wanted = nodes.names(self._name, record.nodes)
             try:
                 self._wait("API server", (ETCD, APISERVER), lambda: api.answers("/readyz"))
-                nodes.ensure(api, wanted)
-                if api.get(f"{_CLASSES}/{stages.STORAGE_CLASS}") is None:
-                    api.create(_CLASSES, stages.storage_class())
-                self._wait("nodes", PROGRAMS, lambda: nodes.all_ready(api, wanted))
-                self._wait("default ServiceAccount", PROGRAMS, lambda: api.get(_ACCOUNT) is not None)
+                if node:
+                    started = self._fill_node(node, api)
+                    imported()
+                    missing += started
+                    moment = self._moment if KUBELET in started else ""
+                    self._wait("node", every, lambda: nodes.is_ready_since(api, node.name, moment))
+                    self._wait("name server", every, node.dns_answers)
+                else:
+                    wanted = nodes.names(self._name, record.nodes)
+                    nodes.ensure(api, wanted)
+                    if api.get(f"{_CLASSES}/{stages.STORAGE_CLASS}") is None:
+                        api.create(_CLASSES, stages.storage_class())
+                    self._wait("nodes", every, lambda: nodes.all_ready(api, wanted))
+                self._wait("default ServiceAccount", every, lambda: api.get(_ACCOUNT) is not None)
             except ApiError as error:
                 raise self._failure(str(error), APISERVER) from error
         if missing:
@@ -125,6 +170,30 @@ class Startup:
                 Step(f"starting sandbox {self._name}", self._clock.monotonic() - self._began, done=True)
             )
         return bool(missing)
+
+    def _begin_node(self, node: RealNode) -> Callable[[], None]:
+        """The node's namespaces and its containerd, which need no API server; waits for its own image."""
+        self._launched += node.prepare()
+        node.write_files(
+            {name: control_plane.component_kubeconfig(self._folder, name) for name in _NODE_CLIENTS}
+        )
+        if CONTAINERD in {process.name for process in self._living()}:
+            return _nothing
+        self._launched += node.start([CONTAINERD])
+        return node.import_own_image()
+
+    def _fill_node(self, node: RealNode, api: ApiServer) -> list[str]:
+        """What the node lacks: its programs, whose names are returned, and what has to be in the cluster."""
+        alive = {process.name for process in self._living()}
+        missing = [name for name in (KUBELET, KUBE_PROXY, COREDNS, STORAGE) if name not in alive]
+        self._moment = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self._launched += node.start(missing)
+        if api.get(f"{_CLASSES}/{stages.STORAGE_CLASS}") is None:
+            api.create(_CLASSES, stages.storage_class(PROVISIONER))
+        for collection, wanted in node.objects():
+            if api.get(f"{collection}/{wanted['metadata']['name']}") is None:
+                api.create(collection, wanted)
+        return missing
 
     def _ports(self, recorded: Mapping[str, int], living: set[str]) -> dict[str, int]:
         """The recorded ports where a living process of ours holds them, else free ones, the same if free."""
@@ -188,12 +257,12 @@ class Startup:
             next_step=remedy,
         )
 
-    def _write_kubeconfigs(self, chosen: Mapping[str, int]) -> None:
+    def _write_kubeconfigs(self, chosen: Mapping[str, int], address: str) -> None:
         context, pki = context_name(self._name), self._folder.pki
-        server = f"https://{ports.LOOPBACK}:{chosen[APISERVER]}"
+        server = f"https://{address}:{chosen[APISERVER]}"
         files = {
             control_plane.component_kubeconfig(self._folder, name): name
-            for name in (CONTROLLER_MANAGER, SCHEDULER, KWOK)
+            for name in (CONTROLLER_MANAGER, SCHEDULER, KWOK, *(_NODE_CLIENTS if self._node else ()))
         }
         for file, client in {**files, self._folder.kubeconfig: "admin"}.items():
             _write_if_changed(file, kubeconfig(context=context, server=server, pki=pki, client=client))
@@ -205,6 +274,10 @@ class Startup:
         changed = _write_if_changed(self._folder.stages / "standard.yaml", told)
         digest = "\n".join(f"{file.name}\n{file.read_text()}" for file in _extra(self._folder))
         return _write_if_changed(self._folder.extra_stages / "told", digest) or changed
+
+
+def _nothing() -> None:
+    """What there is to wait for where nothing was begun."""
 
 
 def _write_if_changed(file: Path, text: str) -> bool:

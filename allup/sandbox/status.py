@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from allup.sandbox.node.addresses import Addresses
+from allup.sandbox.ports import LOOPBACK
+
 DEFAULT_NODES = 2
 
 
@@ -31,7 +34,8 @@ class SandboxStatus:
     """A sandbox as its files and the process table tell; asking for it opens no connection.
 
     *running* means that every process of it is; *created* is an ISO 8601 time in UTC; *nodes* the number
-    asked for; *already_running* is True only in the answer of an ``up`` that found nothing to start.
+    asked for; *real* whether they run containers; *already_running* is True only in the answer of an
+    ``up`` that found nothing to start.
     """
 
     name: str
@@ -43,6 +47,7 @@ class SandboxStatus:
     created: str
     nodes: int
     already_running: bool = False
+    real: bool = False
 
     @property
     def memory_bytes(self) -> int:
@@ -58,6 +63,17 @@ class Record:
     nodes: int
     tools: str = ""
     ports: Mapping[str, int] = field(default_factory=dict)
+    place: int | None = None
+    """Which addresses a sandbox with a real node has; None for simulated nodes."""
+
+    @property
+    def real(self) -> bool:
+        return self.place is not None
+
+    @property
+    def address(self) -> str:
+        """Where the API server listens."""
+        return LOOPBACK if self.place is None else Addresses(self.place).host
 
     @classmethod
     def read(cls, file: Path) -> Record | None:
@@ -69,6 +85,7 @@ class Record:
                 nodes=int(content["nodes"]),
                 tools=str(content["tools"]),
                 ports={str(purpose): int(port) for purpose, port in content["ports"].items()},
+                place=None if content.get("place") is None else int(content["place"]),
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None

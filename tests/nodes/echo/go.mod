@@ -1,0 +1,3 @@
+module allup.invalid/echo
+
+go 1.26.0
