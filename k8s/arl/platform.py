@@ -232,7 +232,10 @@ def platform(s: Settings) -> Platform:
                 configs=[config_secret("jupyter-config", "jupyter_server_config.json")],
                 checks=[
                     http(
-                        f"svc/notebook:{s.notebook_port}", "/api", expect=".version", name="Jupyter answers"
+                        f"svc/notebook:{s.notebook_port}",
+                        "/api",
+                        expect='has("version")',
+                        name="Jupyter answers",
                     ),
                     http(
                         f"svc/notebook:{s.notebook_port}",

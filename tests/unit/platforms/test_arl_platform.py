@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from allup import InputError, Password, Platform, Quantity, RegistryLogin
+from allup import expressions
 from allup.images.references import Reference
+from allup.model.checks import HttpCheck
 from allup.model.platform import url_parts
 from allup.substitution import substitute
 from allup.yamlfiles import load_documents
@@ -74,6 +76,21 @@ def test_the_cluster_is_ready_when_the_scheduler_counts_every_worker_that_is_wan
     said = vars(check)
     assert (said["path"], said["expect"]) == ("/json/counts.json", ".workers == $beside.spec.replicas")
     assert str(said["beside"]) == "Deployment/dask-worker"
+
+
+def test_checks_understand_what_dask_and_jupyter_answer() -> None:
+    """As distributed 2026.8.0 and jupyter_server 2.21.1 answer."""
+    definition = platform(Settings())
+    (worker,) = definition.component("worker").checks
+    jupyter = definition.component("notebook").checks[0]
+    assert isinstance(worker, HttpCheck)
+    assert isinstance(jupyter, HttpCheck)
+    for counted, met in ((2, True), (1, False)):
+        beside = {"spec": {"replicas": 2}}
+        answer = {"workers": counted, "desired_workers": 0}
+        expression = f".beside as $beside | .answer | ({worker.expect})"
+        assert expressions.first(expression, {"answer": answer, "beside": beside}) is met
+    assert expressions.first(jupyter.expect, {"version": "2.21.1"}) is True
 
 
 def test_two_instances_share_no_name_in_the_whole_cluster() -> None:
