@@ -1,4 +1,4 @@
-"""ARL on a real node, with an image made here of Debian's and PyPI's packages: Dask computes, Jupyter runs cells.
+"""ARL on a real node, with an image made here of packages: Dask computes, Jupyter runs cells.
 
 The tests follow one installation through its life, in the order they are written.
 """
@@ -83,7 +83,7 @@ class Arl:
 
 
 @pytest.fixture(scope="module")
-def image(sandbox_environ: dict[str, str]) -> Made:
+def dask_image(sandbox_environ: dict[str, str]) -> Made:
     """From the user's cache; made, which takes minutes, when it is not there."""
     return making.make(description.read(CHECKOUT / "images", "dask"), sandbox_environ, say=print)
 
@@ -92,13 +92,13 @@ def image(sandbox_environ: dict[str, str]) -> Made:
 def arl(
     node: SandboxStatus,
     sandboxes: Sandboxes,
-    image: Made,
+    dask_image: Made,
     sandbox_environ: dict[str, str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Arl]:
-    sandboxes.load_image(NAME, image.file)
+    sandboxes.load_image(NAME, dask_image.file)
     seen = Instance(node.kubeconfig, node.context, f"arl{os.getpid()}", tmp_path_factory.mktemp("arl"))
-    environ = {**sandbox_environ, "DOCKER_IMAGE": str(image.reference)}
+    environ = {**sandbox_environ, "DOCKER_IMAGE": str(dask_image.reference)}
     ours = Arl(environ, node.context, seen)
     try:
         yield ours
@@ -108,10 +108,10 @@ def arl(
 
 
 @pytest.fixture(scope="module")
-def packages(image: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def packages(dask_image: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The image's Python packages on this machine: a client has to be of the same Dask."""
     folder = tmp_path_factory.mktemp("packages")
-    with tarfile.open(image.file) as archive:
+    with tarfile.open(dask_image.file) as archive:
         manifest = archive.extractfile("manifest.json")
         assert manifest is not None
         for layer in json.load(manifest)[0]["Layers"]:
@@ -141,9 +141,9 @@ def test_it_comes_up_with_every_check_passed_and_a_second_run_changes_nothing(ar
 
 
 def test_the_images_content_is_known_to_the_node_so_it_is_loaded_once(
-    arl: Arl, image: Made, sandboxes: Sandboxes
+    arl: Arl, dask_image: Made, sandboxes: Sandboxes
 ) -> None:
-    assert {image.reference.full, image.by_content.full} <= set(sandboxes.images(NAME))
+    assert {dask_image.reference.full, dask_image.by_content.full} <= set(sandboxes.images(NAME))
 
 
 def test_the_image_runs_in_a_pod_of_its_own_that_is_gone_afterwards(arl: Arl) -> None:
@@ -217,12 +217,20 @@ class Jupyter:
     def _cell(self, socket: Any, session: str, code: str) -> str:
         id = uuid.uuid4().hex
         header = {
-            **{"msg_id": id, "session": session, "username": "", "msg_type": "execute_request"},
-            **{"version": "5.3", "date": "2026-01-01T00:00:00Z"},
+            "msg_id": id,
+            "session": session,
+            "username": "",
+            "msg_type": "execute_request",
+            "version": "5.3",
+            "date": "2026-01-01T00:00:00Z",
         }
         content = {
-            **{"code": code, "silent": False, "store_history": True, "user_expressions": {}},
-            **{"allow_stdin": False, "stop_on_error": True},
+            "code": code,
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": True,
         }
         message = {"channel": "shell", "header": header, "parent_header": {}, "metadata": {}, "buffers": []}
         socket.send(json.dumps({**message, "content": content}))

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from allup import InputError, Password, Platform, Quantity, RegistryLogin
-from allup import expressions
+from allup import InputError, Password, Platform, Quantity, RegistryLogin, expressions
 from allup.images.references import Reference
 from allup.model.checks import HttpCheck
 from allup.model.platform import url_parts
