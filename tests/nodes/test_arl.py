@@ -50,14 +50,12 @@ class Arl:
     seen: Instance
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        name, _, rest = words[0], words[1:1], words[1:]
+        name, *rest = words
         here = ("--context", self.context, "--instance", self.seen.name)
-        own, dashes, command = rest, (), ()
-        if "--" in rest:
-            cut = rest.index("--")
-            own, dashes, command = rest[:cut], ("--",), rest[cut + 1 :]
+        cut = rest.index("--") if "--" in rest else len(rest)
+        own, command = rest[:cut], rest[cut:]
         return subprocess.run(
-            [Path(sys.executable).with_name("inv"), f"arl.{name}", *own, *here, *dashes, *command],
+            [Path(sys.executable).with_name("inv"), f"arl.{name}", *own, *here, *command],
             cwd=CHECKOUT,
             env=self.environ,
             stdin=subprocess.DEVNULL,

@@ -186,7 +186,7 @@ def test_all_three_run_one_image() -> None:
 
 
 def test_selectors_tolerations_and_affinity_reach_every_pod_and_are_left_out_otherwise() -> None:
-    given = {"node_selector": '{"disk": "ssd"}', "tolerations": '[{"operator": "Exists"}]'}
+    given: dict[str, Any] = {"node_selector": '{"disk": "ssd"}', "tolerations": '[{"operator": "Exists"}]'}
     for settings, present in ((given, True), ({}, False)):
         made = objects(platform(Settings(**settings)))
         for name in WORKLOADS:

@@ -40,7 +40,7 @@ PASSWORD = Password(env="JUPYTER_PASSWORD", refused=("changeme",), refused_becau
 def test_a_refused_password_is_refused_whether_given_or_kept() -> None:
     for given in ({"environ": {"JUPYTER_PASSWORD": "changeme"}}, {"existing": {"key": "changeme"}}):
         with pytest.raises(InputError) as error:
-            resolved(PASSWORD, **given)  # type: ignore[arg-type]
+            resolved(PASSWORD, **given)
         assert str(error.value).endswith("Everybody knows it. Set JUPYTER_PASSWORD to another one.")
     assert resolved(PASSWORD, environ={"JUPYTER_PASSWORD": "open-sesame"}).values == {"key": "open-sesame"}
     assert len(resolved(PASSWORD).values["key"]) == 24
