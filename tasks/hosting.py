@@ -30,6 +30,12 @@ def build(call: Call) -> None:
     from tasks import imaging
 
     task = _task(prepare(call), ImageTask)
+    if task.action == "push" and not task.repository:
+        raise InputError(
+            f"{call.platform.collection}.{task.name}",
+            "does not know where to: DOCKER_REPO is empty",
+            next_step="Set DOCKER_REPO or give --docker-repo, such as localhost:5000/",
+        )
     engine = imaging.engine("", os.environ)
     built = imaging.build(
         engine,
@@ -37,12 +43,6 @@ def build(call: Call) -> None:
         os.environ,
     )
     if task.action == "push":
-        if not task.repository:
-            raise InputError(
-                f"{call.platform.collection}.{task.name}",
-                "does not know where to: DOCKER_REPO is empty",
-                next_step="Set DOCKER_REPO or give --docker-repo, such as localhost:5000/",
-            )
         imaging.push(engine, built, task.repository, os.environ)
 
 

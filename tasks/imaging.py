@@ -315,8 +315,8 @@ def list_images(engine_name: str) -> None:
         found = engine(engine_name, os.environ)
         listed = commands.must(found.list(), os.environ, found.kind).out
         for line in listed.splitlines():
-            image, _, size = line.partition("\t")
-            rows.append((found.kind, Reference.parse(image) if "<" not in image else image, size, ""))
+            image, _, size = line.strip().partition(" ")
+            rows.append((found.kind, image, size.strip(), ""))
     except AllupError as error:
         tell(f"warning: {error}")
     say(table(("FROM", "IMAGE", "SIZE", "STATE"), rows) if rows else "No images.")

@@ -97,10 +97,10 @@ class Engine:
         return self._command("push", "--quiet", str(reference), f"docker-archive:{archive}:{reference}")
 
     def list(self) -> Command:
-        """Prints ``name<tab>size`` per image."""
+        """Prints a name and a size per image."""
         if self.kind == "docker":
-            return self._command("image", "ls", "--format", "{{.Repository}}:{{.Tag}}\t{{.Size}}")
-        return self._command("images", "--noheading", "--format", "{{.Name}}:{{.Tag}}\t{{.Size}}")
+            return self._command("image", "ls", "--format", "{{.Repository}}:{{.Tag}} {{.Size}}")
+        return self._command("images", "--noheading", "--format", "{{.Name}}:{{.Tag}} {{.Size}}")
 
     def answers(self) -> Command:
         """Ends with 0 when the engine can be used."""

@@ -82,7 +82,10 @@ def copied(folder: Path) -> Path:
         check=True,
     )
     for name in filter(None, listed.stdout.split("\0")):
-        if name.startswith(("allup/", "tasks", "k8s/", "docs/", "Makefile")) and (ROOT / name).is_file():
+        if (
+            name.startswith(("allup/", "tasks", "k8s/", "docs/", "images/", "Makefile"))
+            and (ROOT / name).is_file()
+        ):
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, target)
