@@ -21,7 +21,7 @@ test: $(INSTALLED) ## every tier this machine can run, and a sample of the sweep
 	@.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-nodes: $(INSTALLED) ## what needs real containers: Linux, root, and the packages inv cluster.doctor names
-	@$(INV) cluster.build --nodes real
+	@$(INV) cluster.build --nodes real || test $$? = 2  # where it is impossible, each test says so and is skipped
 	@.venv/bin/python -m pytest -m nodes tests/nodes
 
 sweep: $(INSTALLED) ## every kill point and pair of faults, of which test takes a sample

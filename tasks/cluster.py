@@ -211,6 +211,10 @@ def build(c: Context, nodes: str | None = None) -> None:
 
     if nodes not in (None, "real"):
         raise InputError("--nodes", f"{nodes!r} changes nothing that is built; only real does")
+    if nodes:
+        from allup.sandbox.node import requirements
+
+        requirements.check(os.environ)
     with _progress() as progress:
         build_tools(os.environ, real=nodes == "real", progress=progress)
     _say("The tools of the sandbox are built.")

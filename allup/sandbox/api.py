@@ -45,6 +45,10 @@ class ApiServer:
         """Create an object; one of that name being there already is fine. ApiError for every other answer."""
         self._asked("POST", path, content)
 
+    def replace(self, path: str, content: Mapping[str, Any]) -> None:
+        """Write an object as a whole; one that is gone or was changed meanwhile stays as it is. ApiError."""
+        self._asked("PUT", path, content)
+
     def delete(self, path: str) -> None:
         """Delete an object; none being there is fine. ApiError for every other answer."""
         self._asked("DELETE", path, None)
@@ -56,7 +60,7 @@ class ApiServer:
             raise ApiError(
                 "the sandbox's API server", f"{method} {path} was not answered ({error})"
             ) from error
-        fine = {"GET": (404,), "POST": (409,), "DELETE": (404,)}[method]
+        fine = {"GET": (404,), "POST": (409,), "PUT": (404, 409), "DELETE": (404,)}[method]
         decoded = json.loads(answer) if answer.startswith(b"{") else {}
         if status >= 300 and status not in fine:
             message = decoded.get("message", answer[:200].decode(errors="replace"))

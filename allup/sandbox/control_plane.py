@@ -107,7 +107,7 @@ def _etcd(folder: StateFolder, ports: Mapping[str, int]) -> tuple[str, ...]:
 
 def _apiserver(pki: Path, ports: Mapping[str, int], addresses: Addresses | None) -> tuple[str, ...]:
     if addresses is None:
-        where = (
+        where: tuple[str, ...] = (
             f"--bind-address={LOOPBACK}",
             f"--advertise-address={_ANNOUNCED}",
             "--endpoint-reconciler-type=none",

@@ -86,6 +86,27 @@ def is_ready_since(api: ApiServer, name: str, moment: str) -> bool:
     )
 
 
+def call_pods_unready(api: ApiServer, name: str) -> None:
+    """Take back that pods of node *name* are ready, which was said when they last ran.
+
+    They are not running now, and a kubelet that has just been started would leave the word standing until it
+    has looked at each of them.
+    """
+    pods = (api.get(f"/api/v1/pods?fieldSelector=spec.nodeName%3D{name}") or {}).get("items") or []
+    for pod in pods:
+        status = pod.get("status", {})
+        if status.get("phase") != "Running":
+            continue
+        for condition in status.get("conditions") or []:
+            if condition["type"] in ("Ready", "ContainersReady"):
+                condition.update(status="False", reason="NodeRestarted", message="the node was started again")
+        for container in status.get("containerStatuses") or []:
+            container.update(ready=False, started=False)
+        metadata = pod["metadata"]
+        path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}/status"
+        api.replace(path, {"apiVersion": "v1", "kind": "Pod", **pod})
+
+
 def _leases(api: ApiServer) -> set[str]:
     return {item["metadata"]["name"] for item in (api.get(_LEASES) or {}).get("items") or []}
 

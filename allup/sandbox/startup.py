@@ -25,6 +25,7 @@ from allup.sandbox.names import (
     KUBELET,
     KWOK,
     NODE_PROGRAMS,
+    NODEINIT,
     PORTS,
     SCHEDULER,
     STORAGE,
@@ -66,6 +67,7 @@ class Startup:
         self._progress = progress
         self._began = clock.monotonic()
         self._launched: list[processes.Owned] = []
+        self._anew = False
 
     def run(self, node_count: int | None, extra_stages: Sequence[Path] | None) -> bool:
         """Bring it up; whether anything had to be started. A run that fails ends what it started."""
@@ -136,7 +138,8 @@ class Startup:
             node.addresses if node else None,
         )
         every = names.programs(real=node is not None)
-        imported = self._begin_node(node) if node else _nothing
+        if node:
+            self._begin_node(node)
         alive = {process.name for process in self._living()}
         missing = [name for name in every if name not in alive]
         self._launch(programs, [name for name in (ETCD, APISERVER) if name in missing])
@@ -151,7 +154,6 @@ class Startup:
                 self._wait("API server", (ETCD, APISERVER), lambda: api.answers("/readyz"))
                 if node:
                     started = self._fill_node(node, api)
-                    imported()
                     missing += started
                     moment = self._moment if KUBELET in started else ""
                     self._wait("node", every, lambda: nodes.is_ready_since(api, node.name, moment))
@@ -171,21 +173,25 @@ class Startup:
             )
         return bool(missing)
 
-    def _begin_node(self, node: RealNode) -> Callable[[], None]:
-        """The node's namespaces and its containerd, which need no API server; waits for its own image."""
-        self._launched += node.prepare()
+    def _begin_node(self, node: RealNode) -> None:
+        """The node's namespaces and its containerd, which need no API server."""
+        made = node.prepare()
+        self._anew = bool(made)
+        self._launched += made
         node.write_files(
             {name: control_plane.component_kubeconfig(self._folder, name) for name in _NODE_CLIENTS}
         )
-        if CONTAINERD in {process.name for process in self._living()}:
-            return _nothing
-        self._launched += node.start([CONTAINERD])
-        return node.import_own_image()
+        if CONTAINERD not in {process.name for process in self._living()}:
+            self._launched += node.start([CONTAINERD])
 
     def _fill_node(self, node: RealNode, api: ApiServer) -> list[str]:
         """What the node lacks: its programs, whose names are returned, and what has to be in the cluster."""
+        self._wait("containerd", (NODEINIT, CONTAINERD), node.containerd_answers)
         alive = {process.name for process in self._living()}
         missing = [name for name in (KUBELET, KUBE_PROXY, COREDNS, STORAGE) if name not in alive]
+        if self._anew:
+            nodes.call_pods_unready(api, node.name)
+        imported = node.import_own_image() if KUBELET in missing else _nothing
         self._moment = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         self._launched += node.start(missing)
         if api.get(f"{_CLASSES}/{stages.STORAGE_CLASS}") is None:
@@ -193,6 +199,7 @@ class Startup:
         for collection, wanted in node.objects():
             if api.get(f"{collection}/{wanted['metadata']['name']}") is None:
                 api.create(collection, wanted)
+        imported()
         return missing
 
     def _ports(self, recorded: Mapping[str, int], living: set[str]) -> dict[str, int]:

@@ -13,7 +13,7 @@ from allup.errors import InputError
 from allup.run.surroundings import simulated_nodes
 from allup.sandbox import Sandboxes, SandboxStatus
 from tests.cluster.platforms_for_tests import Instance, claim, eventually, service, unique_name
-from tests.nodes.node_for_tests import IMAGE, NAME, PATIENCE, PORT, pod_of, program, run, server
+from tests.nodes.node_for_tests import IMAGE, NAME, PATIENCE, PORT, pod_of, run, server
 
 pytestmark = pytest.mark.nodes
 
@@ -131,7 +131,8 @@ def test_a_node_port_is_reached_at_the_node(web: Instance) -> None:
 
 
 def test_pods_of_the_host_network_are_on_the_node_not_on_the_machine(instance: Instance) -> None:
-    up = instance.up(instance.part("near", server("near", hostNetwork=True)), timeout=PATIENCE)
+    part = instance.part("near", server("near", hostNetwork=True))
+    up = instance.up(platform=instance.platform(part, pod_security="privileged"), timeout=PATIENCE)
     assert up.outcome == "done"
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(f"http://127.0.0.1:{PORT}/", timeout=5)

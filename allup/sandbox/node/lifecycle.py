@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -32,6 +33,7 @@ from allup.sandbox.paths import StateFolder, write_private
 
 # What a stopping pod gets to say its farewells; a kubelet that drains would give it 30 s.
 _GRACE = 3.0
+_UNPACKED = re.compile(r"^unpacking (\S+) \(", re.MULTILINE)
 _KUBELET_FOLDER = Path("/var/lib/kubelet")
 _MADE_BY_US = _KUBELET_FOLDER / ".made-by-allup"
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy")
@@ -65,7 +67,7 @@ class RealNode:
         """
         requirements.check(self._environ)
         init = self._living().get(NODEINIT)
-        if init is not None and links.exists(self._marks.link):
+        if init is not None and _has_namespaces(init.pid) and links.exists(self._marks.link):
             return []
         clear(self._folder, self._clock)
         self._check_addresses()
@@ -154,17 +156,17 @@ class RealNode:
             raise InputError(f"image {tar}", "there is no such file")
         if NODEINIT not in self._living() or CONTAINERD not in self._living():
             raise ClusterError("the real node", "does not run", next_step="Run inv cluster.up")
-        before = self._references()
         done = subprocess.run(self._import(tar), capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise InputError(f"image {tar}", "cannot be loaded", evidence=done.stderr.strip()[-400:])
-        loaded = {line.split()[0] for line in done.stdout.splitlines() if line.split()}
-        after = self._references()
-        return tuple(sorted((loaded & after) or (after - before)))
+        return tuple(sorted(set(_UNPACKED.findall(done.stdout))))
 
     def images(self) -> tuple[str, ...]:
-        """The references of every image the node has."""
-        return tuple(sorted(self._references()))
+        """The references of every image the node has; ClusterError if it does not run."""
+        listed = subprocess.run(
+            self._ctr("images", "list", "--quiet"), capture_output=True, text=True, check=False
+        )
+        return tuple(sorted(line for line in listed.stdout.split() if not line.startswith("sha256:")))
 
     def objects(self) -> list[tuple[str, dict[str, Any]]]:
         """(path of the collection, object) of everything that has to be in the cluster."""
@@ -174,6 +176,10 @@ class RealNode:
     def digest(self) -> str:
         """Changes whenever one of its tools does."""
         return self._tools.digest
+
+    def containerd_answers(self) -> bool:
+        """Whether containerd listens."""
+        return Path(f"/proc/{self._init().pid}/root{CONTAINERD_SOCKET}").exists()
 
     def dns_answers(self) -> bool:
         """Whether the name server listens."""
@@ -189,12 +195,6 @@ class RealNode:
     def _image(self) -> str:
         digest = hashlib.sha256(self._tools.nodeinit.read_bytes()).hexdigest()[:12]
         return f"{IMAGE}:{digest}"
-
-    def _references(self) -> set[str]:
-        listed = subprocess.run(
-            self._ctr("images", "list", "--quiet"), capture_output=True, text=True, check=False
-        )
-        return {line for line in listed.stdout.split() if not line.startswith("sha256:")}
 
     def _import(self, tar: Path) -> list[str]:
         return self._ctr("images", "import", "--local", "--no-unpack=false", str(tar.resolve()))
@@ -254,6 +254,15 @@ class RealNode:
                 f"its addresses ({', '.join(self.addresses.ranges)}) are in use on this machine now",
                 next_step="Stop the sandbox that has them (ip route names its link), or delete this one",
             )
+
+
+def _has_namespaces(pid: int) -> bool:
+    """Whether process *pid* is not just about to end: it lets go of them before those in them are gone."""
+    try:
+        os.readlink(f"/proc/{pid}/ns/mnt")
+    except OSError:
+        return False
+    return True
 
 
 class Marks:

@@ -18,7 +18,7 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "echo: serve, repeat, resolve, get, write, read, fail, exit or fill?")
+		fmt.Fprintln(os.Stderr, "echo: serve, repeat, resolve, get, write, read, fail, exit, deaf or fill?")
 		os.Exit(2)
 	}
 	argument := func(i int) string {
@@ -58,6 +58,11 @@ func main() {
 	case "exit":
 		code, _ := strconv.Atoi(argument(2))
 		os.Exit(code)
+	case "deaf": // to every signal that can be ignored
+		signal.Ignore(syscall.SIGTERM, syscall.SIGINT)
+		for {
+			time.Sleep(time.Hour)
+		}
 	case "fill":
 		var held [][]byte
 		for {

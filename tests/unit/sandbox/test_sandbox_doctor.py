@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from allup.sandbox import Sandboxes, doctor
-from allup.sandbox.doctor import compiler, disk, python, sandboxes, system, tools, writable
+from allup.sandbox.doctor import compiler, disk, python, real_node, sandboxes, system, tools, writable
+from allup.sandbox.node import requirements
 from allup.sandbox.toolchain import Go
 
 NEW, OLD = Go(Path("/usr/bin/go"), (1, 26, 3)), Go(Path("/usr/bin/go"), (1, 21))
@@ -71,6 +72,19 @@ def test_a_sandbox_that_lost_some_of_its_processes_is_a_warning(tmp_path: Path) 
     (folder.processes / "etcd.json").write_text(f'{{"pid": {os.getpid()}, "started": "{mark}"}}')
     (folder.processes / "kwok.json").write_text('{"pid": 1, "started": "long ago"}')
     assert (sandboxes(ours).state, sandboxes(ours).fact) == ("warn", "one has lost kwok")
+
+
+def test_what_a_real_node_lacks_is_a_warning_and_where_there_can_be_none_all_is_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requirements, "search_path", lambda environ: str(tmp_path))
+    monkeypatch.setattr(requirements, "CNI_FOLDERS", (str(tmp_path),))
+    lacks = real_node("linux", 0, {"XDG_CACHE_HOME": str(tmp_path)})
+    assert lacks.state == "warn"
+    assert lacks.remedy.startswith("apt-get install")
+    assert "runc" in lacks.remedy
+    user = real_node("linux", 1000, {})
+    assert (user.state, "needs root" in user.fact) == ("ok", True)
 
 
 def test_an_examination_changes_nothing(tmp_path: Path) -> None:
