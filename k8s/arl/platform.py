@@ -36,11 +36,10 @@ from k8s.arl import chart
 NAME = "arl"
 CHART_VALUES, CHART_REFUSED = chart.VALUES, chart.REFUSED
 ALIASES = {
-    "all-up": ["k8s-deploy", "deploy", "install"],
-    "all-down": ["k8s-delete", "delete", "helm-delete"],
+    "all-up": ["k8s-deploy"],
+    "all-down": ["k8s-delete"],
     "render": ["show", "lint"],
     "settings": ["checkvars"],
-    "check": ["helm-tests"],
 }
 SERVICE_TYPES = ("ClusterIP", "NodePort")
 PULL_SECRET = "arlregcred"

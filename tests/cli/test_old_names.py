@@ -24,8 +24,7 @@ ARL_TARGETS = """
     k8s_delete_worker k8s_delete_notebook checkvars docker_build docker_push docker_nfs_arl_data
     docker_notebook docker_tests docker_pytest docker_lint docker_shell docker_test_data
     namespace delete_namespace
-    arl-deploy arl-install arl-helm-delete arl-show arl-lint arl-delete arl-logs arl-describe arl-localip
-    arl-push arl-helm-tests
+    arl-show arl-lint arl-logs arl-describe arl-localip arl-push
 """
 
 
