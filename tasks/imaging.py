@@ -20,6 +20,7 @@ from allup.images import commands, contexts, description, engines, making, regis
 from allup.images.engines import Build, Engine
 from allup.images.references import Reference
 from allup.report.tables import table
+from tasks import withheld
 from tasks.checkout import CHECKOUT
 from tasks.output import SCHEMA, say, say_json, tell
 
@@ -173,7 +174,8 @@ def push_task(
             next_step="Give --repository (DOCKER_REPO), such as localhost:5000/",
         )
     environ = dict(os.environ)
-    password = environ.pop("DOCKER_PASSWORD", "")
+    environ.pop("DOCKER_PASSWORD", None)
+    password = _password()
     target = reference.under(prefix)
     user = user or environ.get("DOCKER_USER")
     with tempfile.TemporaryDirectory() as folder:
@@ -200,6 +202,13 @@ def push(
     commands.shown(engine.push(target, authfile=authfile, insecure=plain), environ, f"image {target}")
     say(f"{target} is pushed.")
     return target
+
+
+def _password() -> str:
+    """What DOCKER_PASSWORD says; no child process inherits it."""
+    password = withheld.environ().get("DOCKER_PASSWORD", "")
+    os.environ.pop("DOCKER_PASSWORD", None)
+    return password
 
 
 def _private_config(folder: Path, server: str, user: str, password: str) -> str:
@@ -347,7 +356,7 @@ def secret(
             raise InputError("--docker-config", f"there is no file {docker_config}")
         text = registrylogin.from_docker_config(file.read_text(encoding="utf-8"), docker_config, server)
     else:
-        password = os.environ.pop("DOCKER_PASSWORD", "")
+        password = _password()
         user = user or os.environ.get("DOCKER_USER", "")
         if not password:
             raise InputError(

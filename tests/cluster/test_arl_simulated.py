@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +27,9 @@ from k8s.arl.platform import Settings, platform
 from tests.cluster.platforms_for_tests import Instance, Recorder, Told, unique_name
 
 pytestmark = pytest.mark.cluster
+
+
+CHECKOUT = Path(__file__).parents[2]
 
 
 class Arl(Instance):
@@ -144,3 +150,39 @@ def test_a_log_in_becomes_the_pull_secret_of_every_pod(
     assert set(arl.bring_up(**settings).did().values()) == {Action.UNCHANGED}
     with pytest.raises(InputError, match="DOCKER_PASSWORD is not set"):
         arl.bring_up(docker_server="other.example.org", docker_user="me")
+
+
+def test_the_pull_secret_the_hosts_line_and_the_urls_as_a_person_asks_for_them(
+    arls: tuple[Arl, Arl], sandbox_environ: dict[str, str]
+) -> None:
+    arl, _ = arls
+    assert arl.bring_up(service_type="NodePort").outcome == "done"
+
+    def inv(task: str, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [Path(sys.executable).with_name("inv"), task, *words, "--context", arl.context],
+            cwd=CHECKOUT,
+            env={**sandbox_environ, **environ},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    login = ("--server", "registry.example.org", "--user", "me", "--namespace", arl.namespace)
+    made = inv("images.secret", *login, DOCKER_PASSWORD="open-sesame")
+    assert (made.returncode, made.stdout) == (0, f"Secret/{arl.namespace}/arlregcred is created.\n"), (
+        made.stderr
+    )
+    assert arl.get("Secret/arlregcred")["type"] == "kubernetes.io/dockerconfigjson"
+    assert "unchanged" in inv("images.secret", *login, DOCKER_PASSWORD="open-sesame").stdout
+
+    here = ("--instance", arl.name)
+    assert re.fullmatch(r"[0-9.]+ arl\.local\n", inv("arl.localip", *here).stdout)
+    urls = json.loads(inv("arl.urls", *here, "--json").stdout)["urls"]
+    ways = {url["title"]: [way["text"] for way in url["ways"] if way["kind"] == "node port"] for url in urls}
+    assert set(ways) == {"Notebook", "Imaging notebook", "Dask dashboard"}
+    assert ways["Imaging notebook"][0].endswith("/notebooks/workflows/notebooks/imaging-pipelines.ipynb")
+    assert ways["Dask dashboard"][0].endswith("/status")
+    said = inv("arl.test-shell", *here, "--", "true").stdout
+    assert "on a simulated node: no process is there" in said
