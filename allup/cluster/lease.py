@@ -28,6 +28,8 @@ TRY_AGAIN_AFTER = 1.0
 LOST_AFTER = 45.0
 _LOOK_EVERY = 0.5
 _PATIENCE = 3.0
+_over: set[str] = set()
+"""Runs of this process that have ended: what they could not give back is free."""
 
 
 def awake() -> float:
@@ -76,6 +78,16 @@ class Lease:
         before that may have changed since (resourceVersions are numbers that grow, KEP-5504).
         May raise ApiError 403 when we may not write here at all.
         """
+        try:
+            last_held = self._acquire(timeout, on_wait)
+        except BaseException:
+            _over.add(str(self._here))  # it may be ours: the answer was lost
+            raise
+        self._api.fence = self.await_ours
+        threading.Thread(target=self._renew, name="lease", daemon=True).start()
+        return last_held
+
+    def _acquire(self, timeout: float, on_wait: Callable[[str], None]) -> int:
         give_up = self._monotonic() + timeout
         seen, last_held = "", 0
         seen_at = self._monotonic()
@@ -99,8 +111,6 @@ class Lease:
             on_wait(_who(holder))
             if self._api.stop.wait(min(_LOOK_EVERY, max(give_up - self._monotonic(), 0.01))):
                 raise self._held_by(holder, found)
-        self._api.fence = self.await_ours
-        threading.Thread(target=self._renew, name="lease", daemon=True).start()
         return last_held
 
     @property
@@ -123,6 +133,7 @@ class Lease:
     def release(self) -> None:
         """Gives the lock back, at best; never raises: it would expire anyway."""
         self._released.set()
+        _over.add(str(self._here))
         self._api.fence = None
         with self._writing:
             held, self._held = self._held, None
@@ -145,7 +156,7 @@ class Lease:
                     return
 
     def _free(self, holder: str) -> bool:
-        if not holder or holder == str(self._here):
+        if not holder or holder == str(self._here) or holder in _over:
             return True
         other = Holder.parse(holder)
         return other is not None and other.surely_dead(self._here)

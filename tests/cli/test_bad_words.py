@@ -45,7 +45,7 @@ def untouched(server: Api) -> Iterator[str]:
         ("cluster.use one two", "cluster.use: 'two' is a word too many"),
         ("cluster.use", "cluster.use: which one?"),
         ("k8s.logs", "logs: of which component. Its components are setup, "),
-        ("k8s.all-down --dry", "k8s.all-down: there is no dry run of it"),
+        ("k8s.restart --dry", "k8s.restart: there is no dry run of it"),
     ],
 )
 def test_what_inv_does_not_know_is_refused_with_what_it_does(alone: Inv, words: str, said: str) -> None:

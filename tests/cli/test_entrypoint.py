@@ -13,6 +13,7 @@ from invoke.loader import FilesystemLoader
 
 ROOT = Path(__file__).parents[2]
 
+COMPOSE = "convert render up status why down"
 CLUSTER = "build dashboard delete doctor down kubeconfig list status up use"
 
 VERBS = """
@@ -49,6 +50,7 @@ def loaded() -> Iterator[Collection]:
 
 def test_the_tasks_are_the_ones_listed_here(loaded: Collection) -> None:
     expected = {f"cluster.{name}" for name in CLUSTER.split()}
+    expected |= {f"compose.{name}" for name in COMPOSE.split()}
     expected |= {f"k8s.{name}" for name in (VERBS + RSTUDIO).split()}
     assert set(loaded.task_names) == expected
 

@@ -146,7 +146,6 @@ def test_a_traceback_that_quotes_a_secret_is_masked_at_the_edge(
 def test_events_and_conditions_that_quote_a_secret_are_told_without_it(ground: Ground) -> None:
     instance = ground.instance()
     assert instance.up(*secretive(instance)).outcome == "done"
-    [pod] = [name for name in instance.pods() if instance.name in name]
     event = {
         "apiVersion": "v1",
         "kind": "Event",
@@ -154,16 +153,19 @@ def test_events_and_conditions_that_quote_a_secret_are_told_without_it(ground: G
         "involvedObject": {
             "kind": "Deployment",
             "apiVersion": "apps/v1",
-            "name": f"web-{instance.name}",
+            "name": f"other-{instance.name}",
             "namespace": instance.namespace,
         },
         "reason": "FailedCreate",
         "type": "Warning",
-        "message": f"webhook says no to {GIVEN} of {pod}",
+        "message": f"webhook says no to {GIVEN}",
         "lastTimestamp": "2999-01-01T00:00:00Z",
     }
     instance.create(event)
-    told = instance.up(*secretive(instance, fault="never-ready"), timeout=3.0)
+    *others, _ = secretive(instance)
+    paused = deployment(f"other-{instance.name}")
+    paused["spec"]["paused"] = True
+    told = instance.up(*others, instance.part("web", paused, after=["base", "given"]), timeout=3.0)
     assert told.outcome == "failed"
     assert "webhook says no" in said(told)
     for canary in canaries():
