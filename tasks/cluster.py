@@ -95,7 +95,7 @@ def list_(c: Context) -> None:
     Example: inv cluster.list
     """
     found = _sandboxes().list()
-    rows = [(s.name, _state(s), s.context, s.nodes, s.server, s.created) for s in found]
+    rows = [(s.name, _state(s), s.context, _nodes(s), s.server, s.created) for s in found]
     _say(
         _table(("NAME", "STATE", "CONTEXT", "NODES", "SERVER", "CREATED"), rows) if rows else "No sandboxes."
     )
@@ -284,7 +284,7 @@ def _up_text(status: SandboxStatus, seconds: float) -> str:
 def _status_text(status: SandboxStatus) -> str:
     facts = [
         ("sandbox", f"{status.name}, {_state(status)}"),
-        ("nodes", status.nodes),
+        ("nodes", _nodes(status)),
         ("server", status.server),
         ("context", status.context),
         ("kubeconfig", status.kubeconfig),
@@ -296,6 +296,10 @@ def _status_text(status: SandboxStatus) -> str:
     ]
     table = "\n\n" + _table(("PROCESS", "PID", "STATE", "MEMORY"), rows) if rows else ""
     return _table((), facts) + table
+
+
+def _nodes(status: SandboxStatus) -> str:
+    return "real" if status.real else str(status.nodes)
 
 
 def _state(status: SandboxStatus) -> str:

@@ -412,8 +412,9 @@ def _share(message: str) -> str:
 
 
 def _last_line(message: str) -> str:
+    """The last line of what mount said, without its hint that the kernel's log may say more."""
     output = message.rpartition("Output: ")[2] or message
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    lines = [line.strip() for line in output.splitlines() if line.strip() and "dmesg(1)" not in line]
     return lines[-1] if lines else message
 
 

@@ -113,7 +113,7 @@ def _apiserver(pki: Path, ports: Mapping[str, int], addresses: Addresses | None)
             "--endpoint-reconciler-type=none",
             f"--service-cluster-ip-range={SERVICE_RANGE}",
         )
-    else:  # its end of the link to the node: this machine and the node's pods reach it, nobody else
+    else:  # its end of the link to the node, where this machine and the node's pods reach it
         where = (
             f"--bind-address={addresses.host}",
             f"--advertise-address={addresses.host}",

@@ -12,6 +12,7 @@ from allup.sandbox.node.addresses import Addresses
 from allup.sandbox.paths import write_private
 
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
+KUBELET_FOLDER = "/var/lib/kubelet"
 IMAGE = "allup.invalid/nodeinit"
 PROVISIONER = "rancher.io/local-path"
 DOMAIN = "cluster.local"
@@ -37,17 +38,13 @@ class NodeFiles:
 
     @property
     def kubelet(self) -> Path:
+        """What the node sees as /var/lib/kubelet."""
         return self.root / "kubelet"
 
     @property
     def logs(self) -> Path:
         """What the node sees as /var/log."""
         return self.root / "log"
-
-    @property
-    def hidden(self) -> Path:
-        """What the node sees as /var/lib/kubelet, where the machine may have a kubelet of its own."""
-        return self.root / "var-lib-kubelet"
 
     @property
     def volumes(self) -> Path:
@@ -68,7 +65,7 @@ class NodeFiles:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for folder in (self.plugins, self.settings / "cni"):
             folder.mkdir(exist_ok=True, mode=0o700)
-        for folder in (self.logs, self.hidden, self.volumes):
+        for folder in (self.logs, self.volumes):
             folder.mkdir(exist_ok=True, mode=0o755)
 
 
@@ -124,8 +121,8 @@ def kubelet_arguments(told: Told) -> tuple[str, ...]:
         f"--kubeconfig={told.kubeconfigs['kubelet']}",
         f"--hostname-override={told.name}",
         f"--node-ip={told.addresses.node}",
-        f"--root-dir={told.files.kubelet}",
-        f"--cert-dir={told.files.kubelet / 'pki'}",
+        f"--root-dir={KUBELET_FOLDER}",
+        f"--cert-dir={KUBELET_FOLDER}/pki",
     )
 
 
@@ -296,7 +293,7 @@ def _kubelet(told: Told) -> dict[str, Any]:
         "clusterDNS": [told.addresses.dns],
         "clusterDomain": DOMAIN,
         "resolvConf": "",
-        "volumePluginDir": str(told.files.kubelet / "volume-plugins"),
+        "volumePluginDir": f"{KUBELET_FOLDER}/volume-plugins",
         "maxPods": 200,
         "serializeImagePulls": False,
         # Images were loaded by hand and could not be had again, and a full disk is the machine's affair.

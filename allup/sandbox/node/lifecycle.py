@@ -34,7 +34,7 @@ from allup.sandbox.paths import StateFolder, write_private
 # What a stopping pod gets to say its farewells; a kubelet that drains would give it 30 s.
 _GRACE = 3.0
 _UNPACKED = re.compile(r"^unpacking (\S+) \(", re.MULTILINE)
-_KUBELET_FOLDER = Path("/var/lib/kubelet")
+_KUBELET_FOLDER = Path(configs.KUBELET_FOLDER)
 _MADE_BY_US = _KUBELET_FOLDER / ".made-by-allup"
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 
@@ -78,7 +78,7 @@ class RealNode:
             "create",
             *_flags("-cgroup", groups),
             *("-hostname", self.name),
-            *("-logs", str(self._files.logs), "-kubelet", str(self._files.hidden)),
+            *("-logs", str(self._files.logs), "-kubelet", str(self._files.kubelet)),
         )
         made = processes.record(NODEINIT, int(answer), self._folder.processes)
         links.make(self._marks.link, made.pid, self.addresses, self._enter(made))

@@ -298,13 +298,14 @@ PODS: dict[str, tuple[Json, Sequence[Json], Sequence[Json], str, bool, str]] = {
                 "FailedMount",
                 'MountVolume.SetUp failed for volume "home" : mount failed: exit status 32\n'
                 "Output: mount: bad option; for several filesystems (e.g. nfs, cifs) you might need a "
-                "/sbin/mount.<type> helper program.",
+                "/sbin/mount.<type> helper program.\n"
+                "       dmesg(1) may have more information after failed mount system call.",
             ),
         ),
         (),
         "mount-helper-missing",
         True,
-        "mount helper",
+        "might need a /sbin/mount.<type> helper program",
     ),
     "storage: a mount that failed before the container ran says nothing": (
         pod("web-1", running(45), phase="Running"),

@@ -147,9 +147,12 @@ func arrange(hostname, logs, kubelet string) error {
 	if err := unix.Mount(logs, "/var/log", "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("/var/log: %w", err)
 	}
-	// The kubelet makes a socket there, whatever folder it is told to use.
-	if err := unix.Mount(kubelet, "/var/lib/kubelet", "", unix.MS_BIND, ""); err != nil {
-		return fmt.Errorf("/var/lib/kubelet: %w", err)
+	// There and not where the files are: sockets have to have short paths. First private, then shared, so that
+	// what the kubelet mounts there does not appear where the files are as well.
+	for _, how := range []uintptr{unix.MS_BIND, unix.MS_PRIVATE, unix.MS_SHARED} {
+		if err := unix.Mount(kubelet, "/var/lib/kubelet", "", how, ""); err != nil {
+			return fmt.Errorf("/var/lib/kubelet: %w", err)
+		}
 	}
 	for name, value := range kernelSettings {
 		real, own := filepath.Join("/proc/sys", name), filepath.Join("/run/kernel-settings", name)
