@@ -22,7 +22,7 @@ from typing import Any
 from allup.errors import InputError, did_you_mean
 from allup.images.references import Reference
 
-FORMAT = 3
+FORMAT = 4
 """Part of every key: another number makes every image anew."""
 
 _TOP = ("reference", "debian", "python", "folders", "run")

@@ -30,6 +30,8 @@ _LEFT_OUT = (
 )
 _LEFT_OUT_FILES = (
     "etc/apt/sources.list",
+    "etc/apt/apt.conf.d/99mmdebstrap",
+    "etc/dpkg/dpkg.cfg.d/99mmdebstrap",
     "etc/machine-id",
     "etc/hostname",
     "etc/resolv.conf",

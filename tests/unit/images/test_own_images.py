@@ -134,6 +134,7 @@ def test_a_root_loses_what_tells_where_it_was_made(tmp_path: Path) -> None:
         ("etc/apt/sources.list.d/0000some.sources", b"URIs: http://mirror.example"),
         ("etc/resolv.conf", b"nameserver 192.0.2.1"),
         ("etc/hostname", b"here"),
+        ("etc/dpkg/dpkg.cfg.d/99mmdebstrap", b"force-unsafe-io"),
         ("var/lib/apt/lists", None),
         ("var/lib/apt/lists/mirror.example_InRelease", b"x"),
         ("dev", None),
