@@ -207,6 +207,9 @@ def _output(command: Command, environ: Mapping[str, str], what: str) -> Iterator
             yield cast("BinaryIO", process.stdout)
         except Exception as error:  # a tar that is cut off: what the command says is the cause
             failure = error
+        except BaseException:  # Ctrl-C, or this run is ended: nobody reads on
+            process.terminate()
+            raise
         finally:
             assert process.stdout is not None
             process.stdout.close()
