@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -205,7 +206,11 @@ def _output(command: Command, environ: Mapping[str, str], what: str) -> Iterator
         failure: Exception | None = None
         try:
             yield cast("BinaryIO", process.stdout)
-        except Exception as error:  # a tar that is cut off: what the command says is the cause
+        except (
+            tarfile.TarError,
+            OSError,
+            EOFError,
+        ) as error:  # a tar that is cut off: what the command says is the cause
             failure = error
         except BaseException:  # Ctrl-C, or this run is ended: nobody reads on
             process.terminate()
