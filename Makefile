@@ -57,6 +57,20 @@ k8s-nfs-launcher-mounts k8s-launcher-conf k8s-launcher-k8s-conf k8s-launcher-k8s
 k8s-%: $(INSTALLED)
 	@$(INV) k8s.$*
 
+# The names of ARL's Makefile: k8s_deploy, k8s_delete_worker, docker_build, … Variables on the command line, such
+# as WORKER_REPLICAS=3 and DOCKER_IMAGE=…, are settings; make hands them on.
+.PHONY: checkvars namespace delete_namespace
+k8s_% docker_%: $(INSTALLED)
+	@$(INV) arl.$(subst _,-,$@)
+checkvars: $(INSTALLED)
+	@$(INV) arl.settings
+# The first all-up makes it, so that its policy is right from the first object on; --purge removes it.
+namespace: arl-plan
+delete_namespace: $(INSTALLED)
+	@$(INV) arl.all-down --purge
+arl-%: $(INSTALLED)
+	@$(INV) arl.$*
+
 # inv writes no bytecode, so what it would compile at every start is compiled here.
 $(INSTALLED): requirements-dev.txt
 	@test -n "$(PYTHON)" || { echo "allup needs Python 3.11 or newer: install it, or name it with PYTHON=…"; exit 2; }

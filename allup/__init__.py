@@ -2,7 +2,21 @@
 
 from allup.errors import AllupError, InputError
 from allup.model.checks import HealthCheck, command, http, jq, tcp
-from allup.model.extras import PROBE, ExtraTask, ListChildren, ProbePod, Reading, RunCommand, RunTrials, Trial
+from allup.model.extras import (
+    PROBE,
+    DataServer,
+    ExtraTask,
+    HostsLine,
+    ImageTask,
+    ListChildren,
+    PodShell,
+    ProbePod,
+    Reading,
+    RunCommand,
+    RunImage,
+    RunTrials,
+    Trial,
+)
 from allup.model.live import live
 from allup.model.platform import (
     Children,
@@ -19,6 +33,7 @@ from allup.model.platform import (
 from allup.model.secrets import (
     Password,
     Provided,
+    RegistryLogin,
     RsaPrivateKey,
     RsaPublicKey,
     Secret,
@@ -35,20 +50,26 @@ __all__ = [
     "Children",
     "Component",
     "Config",
+    "DataServer",
     "ExtraTask",
     "HealthCheck",
+    "HostsLine",
+    "ImageTask",
     "InputError",
     "ListChildren",
     "Password",
     "Platform",
     "PlatformSettings",
+    "PodShell",
     "ProbePod",
     "Provided",
     "Quantity",
     "Reading",
+    "RegistryLogin",
     "RsaPrivateKey",
     "RsaPublicKey",
     "RunCommand",
+    "RunImage",
     "RunTrials",
     "Secret",
     "Tls",

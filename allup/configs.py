@@ -3,7 +3,8 @@
 A template sees the platform's values with the component's over them, ``instance``, ``namespace`` and
 ``platform``; in a Secret also ``secrets["<name>"]["<key>"]``. An unknown name is an error, booleans print
 as ``true`` and ``false``, and a None that would be printed is an error. ``{{ password | ssha }}`` is an
-LDAP hash whose salt follows from the password and a key, so that a second run renders the same text.
+LDAP hash whose salt follows from the password and a key, so that a second run renders the same text;
+``{{ password | jupyter_hash }}`` is the same for Jupyter.
 """
 
 from __future__ import annotations
@@ -118,6 +119,10 @@ def _environment() -> jinja2.Environment:
     def ssha(context: jinja2.runtime.Context, password: str) -> str:
         return ssha_hash(password, context[_SALT_KEY])
 
+    @jinja2.pass_context
+    def jupyter(context: jinja2.runtime.Context, password: str) -> str:
+        return jupyter_hash(password, context[_SALT_KEY])
+
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
@@ -127,6 +132,7 @@ def _environment() -> jinja2.Environment:
         finalize=_printed,
     )
     environment.filters["ssha"] = ssha
+    environment.filters["jupyter_hash"] = jupyter
     return environment
 
 
@@ -148,6 +154,18 @@ def ssha_hash(password: str, salt_key: bytes) -> str:
     salt = hmac.digest(salt_key, plain, "sha256")[:8]
     digest = hashlib.sha1(plain + salt).digest()
     return "{SSHA}" + base64.b64encode(digest + salt).decode()
+
+
+def jupyter_hash(password: str, salt_key: bytes) -> str:
+    """``sha256:<salt>:<digest>``, both hexadecimal, the salt 12 digits of HMAC-SHA256 by *salt_key*.
+
+    Source: jupyter_server.auth.security, ``passwd_check``. A KnownLater stays what it is.
+    """
+    if isinstance(password, KnownLater):
+        return password
+    plain = str(password).encode()
+    salt = hmac.digest(salt_key, b"jupyter:" + plain, "sha256").hex()[:12]
+    return f"sha256:{salt}:{hashlib.sha256(plain + salt.encode()).hexdigest()}"
 
 
 @lru_cache(maxsize=1024)

@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from allup import registrylogin
 from allup.errors import InputError
 from allup.model.secrets import (
     Password,
     Provided,
+    RegistryLogin,
     RsaPrivateKey,
     RsaPublicKey,
     Secret,
@@ -130,6 +132,13 @@ class _Resolution:
                 self.give(name, self.variables[key.env].rstrip("\r\n"), f"variable {key.env}")
             elif isinstance(key, Password | Token | Uuid | RsaPrivateKey):
                 self.generated(name, key)
+            if isinstance(key, Password) and self.values[name] in key.refused:
+                raise InputError(
+                    self.subject(name),
+                    f"is {self.values[name]!r}, which is refused here",
+                    evidence=key.refused_because[:1].upper() + key.refused_because[1:],
+                    next_step=f"Set {key.env} to another one" if key.env else "",
+                )
         for bundle in dict.fromkeys(key.bundle for key in keys.values() if isinstance(key, Tls)):
             self.bundle({n: k for n, k in keys.items() if isinstance(k, Tls) and k.bundle == bundle})
         for name, key in keys.items():
@@ -167,6 +176,8 @@ class _Resolution:
         self.put(name, value, origin)
 
     def provided(self, name: str, key: Provided) -> None:
+        if isinstance(key, RegistryLogin):
+            return self.registry_login(name, key)
         if key.file:
             origin = "standard input" if key.file == "-" else f"file {key.file}"
             text = self.read_file(key.file)
@@ -190,11 +201,27 @@ class _Resolution:
             return self.put(name, key.evaluation, EVALUATION)
         raise self.refusal(name, key)
 
+    def registry_login(self, name: str, key: RegistryLogin) -> None:
+        if key.file:
+            text = self.read_file(key.file)
+            if text is None:
+                raise InputError(self.subject(name), f"there is no file {key.file}", next_step=key.help)
+            made = registrylogin.from_docker_config(text, key.file, key.server)
+            return self.put(name, made, f"file {key.file}")
+        if key.env in self.variables:
+            self.give(name, self.variables[key.env].rstrip("\r\n"), f"variable {key.env}", key.help)
+            password = self.values[name]
+            made = registrylogin.of_password(key.server, key.user, password, key.email, self.subject(name))
+            return self.put(name, made, f"variable {key.env}")
+        if name in self.kept and registrylogin.is_of(self.kept[name], key.server, key.user):
+            return self.put(name, self.kept[name], KEPT)
+        raise self.refusal(name, key)
+
     def refusal(self, name: str, key: Provided) -> InputError:
         tried = [f"the variable {key.env} is not set"] if key.env else []
         if key.fallbacks:
             tried.append(f"there is no file {' or '.join(key.fallbacks)}")
-        tried.append("the cluster holds none")
+        tried.append("the cluster holds none" + (" for it" if isinstance(key, RegistryLogin) else ""))
         return InputError(
             self.subject(name),
             f"has no value: {', '.join(tried)}",

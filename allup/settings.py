@@ -72,8 +72,10 @@ def resolve(
     environ: Mapping[str, str],
     files: Sequence[SettingsFile],
     platform_names: Sequence[str],
+    chart: SettingsFile | None = None,
 ) -> ResolvedSettings:
-    """The settings of *cls*: flag, variable, *files* (the first that says it wins), default.
+    """The settings of *cls*: flag, *chart* (a chart's values, in the section ``""``), variable, *files*
+    (the first that says it wins), default.
 
     *flags* are by setting name, None for one that was not given; ``no_x: True`` says False for the bool
     setting x. *platform_names* are the sections that count in a file, the first one before the others.
@@ -85,6 +87,7 @@ def resolve(
     for spec in setting_specs(cls):
         found = (
             _from_flags(spec, flags)
+            or _from_files(spec, [chart] if chart else (), ("",))
             or _from_environ(spec, environ)
             or _from_files(spec, files, platform_names)
         )
@@ -238,7 +241,7 @@ def read_settings_file(path: Path, label: str) -> SettingsFile:
         if key == OWN_SECTION:
             contexts = _contexts(node, label, line)
         elif isinstance(node, MappingNode):
-            platforms[key] = {name: (_raw(value), at) for name, at, value in node.entries}
+            platforms[key] = {name: (raw_value(value), at) for name, at, value in node.entries}
         elif isinstance(node, ScalarNode) and node.data is None:
             platforms[key] = {}
     return SettingsFile(label, platforms, contexts, {key: line for key, line, _ in root.entries})
@@ -275,7 +278,7 @@ def _refuse_unknown(section: MappingNode, label: str) -> None:
             )
 
 
-def _raw(node: Node) -> Any:
+def raw_value(node: Node) -> Any:
     """What a setting's value means; the text of a plain number that only its spelling tells whole."""
     from allup.yamlfiles import ScalarNode, to_data
 

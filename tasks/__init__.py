@@ -6,11 +6,11 @@ import sys
 
 from invoke.collection import Collection
 
-from tasks import cluster, compose, platforms, unknown
+from tasks import cluster, compose, images, platforms, unknown
 
 ns = Collection()
-ns.add_collection(cluster.ns)
-ns.add_collection(compose.ns)
+for _group in (cluster, compose, images):
+    ns.add_collection(_group.ns)
 for _collection in platforms.collections(sys.argv):
     ns.add_collection(_collection)
 unknown.refuse(ns, sys.argv)

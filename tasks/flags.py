@@ -45,7 +45,9 @@ FIXED = _flags(
     Flag("no_prune", "switch", "leave what is no longer in the platform"),
     Flag("no_wait", "switch", "apply and do not wait for readiness"),
     Flag("lock_timeout", "text", "seconds to wait for another run to end (default 30)"),
+    Flag("anyway", "switch", "even so"),
     Flag("debug", "switch", "show tracebacks"),
+    Flag("values", "text", "a values.yaml of the platform's Helm chart; what it does not know is refused"),
     Flag("component", "text", "only this component"),
     Flag("pod", "text", "this pod instead of a component's"),
     Flag("container", "text", "which container of the pod"),
@@ -80,6 +82,8 @@ POSITIONAL = {
     "replicas": "how many pods",
 }
 
+HERE = ("debug",)
+"""Of tasks that go to no cluster."""
 WHERE = ("context", "kubeconfig", "instance", "namespace", "debug")
 RUN = ("json", "junit", "bundle", "timeout", "jobs", "lock_timeout")
 UP = (

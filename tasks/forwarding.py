@@ -12,6 +12,7 @@ from allup import InputError
 from allup.daily import background, pods, portspecs
 from allup.daily.pods import Behind
 from allup.daily.portspecs import PortSpec
+from allup.model.platform import url_parts
 from allup.report.tables import table
 from tasks import where
 from tasks.checkout import CHECKOUT
@@ -84,9 +85,12 @@ def carry(prepared: Prepared, opened_now: Callable[[Call, background.Record], No
             raise
     for one in opened:
         one.start()
-    named = {word: name for name, word in prepared.platform.urls}
+    named = [(name, *url_parts(word)) for name, word in prepared.platform.urls]
     urls = tuple(
-        f"{named[f'{o.title}:{o.remote}']}: {o.url}" for o in opened if f"{o.title}:{o.remote}" in named
+        f"{name}: {o.url.rstrip('/') + path if path else o.url}"
+        for o in opened
+        for name, target, path in named
+        if target == f"{o.title}:{o.remote}"
     )
     file = os.environ.get(background.RECORD)
     record = background.Record(
@@ -156,7 +160,7 @@ def _all_ports(prepared: Prepared, behind: Behind) -> list[PortSpec]:
 def _url_words(prepared: Prepared) -> list[str]:
     """The platform's URLs (``svc/rsp:8787``) as words: ``svc/rsp 8787``."""
     words = []
-    for _, url in prepared.platform.urls:
+    for url in dict.fromkeys(url_parts(url)[0] for _, url in prepared.platform.urls):
         target, _, port = url.partition(":")
         words += [target, *([port] if port else [])]
     return words

@@ -288,6 +288,7 @@ def urls(call: Call) -> None:
     """Where to click, and how to get there."""
     from allup.daily.reaching import ways
     from allup.model.checks import CheckTarget
+    from allup.model.platform import url_parts
 
     prepared = prepare(call).as_last_up()
     platform, session = prepared.platform, prepared.session
@@ -296,6 +297,7 @@ def urls(call: Call) -> None:
     ingresses = [obj for (kind, _), (_, obj) in objects.items() if kind == "Ingress"]
     entries, rows = [], []
     for title, where in platform.urls:
+        where, path = url_parts(where)
         target = CheckTarget.parse(where)
         ref, service = objects.get((target.kind, target.name), (None, None))
         component = sight.ours().get(ref, "") if ref else ""
@@ -307,6 +309,7 @@ def urls(call: Call) -> None:
             _nodes(prepared) if with_nodes else (),
             collection=platform.collection,
             component=component,
+            path=path,
         )
         entries.append({"title": title, "target": str(target), "ways": [vars(way) for way in found]})
         rows += [(title, str(target), way.kind, way.text) for way in found]

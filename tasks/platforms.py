@@ -25,7 +25,8 @@ FOLDER = CHECKOUT / "k8s"
 def collections(argv: Sequence[str]) -> Iterator[Collection]:
     """A collection per platform. One that cannot be loaded is named on standard error and left out, unless
     it is the one that is asked for: then InputError's paragraph ends the program with exit code 2."""
-    taken = {"cluster": "tasks/cluster.py", "compose": "tasks/compose.py"}
+    groups = ("cluster", "compose", "images")
+    taken = {name: f"tasks/{name}.py" for name in groups}
     for folder in sorted(FOLDER.iterdir()) if FOLDER.is_dir() else ():
         if not (folder / "platform.py").is_file():
             continue
@@ -62,6 +63,8 @@ def load(folder: Path) -> PlatformFolder:
             settings=module.Settings,
             build=module.platform,
             aliases=getattr(module, "ALIASES", {}),
+            chart_values=getattr(module, "CHART_VALUES", {}),
+            chart_refused=getattr(module, "CHART_REFUSED", {}),
         )
     except AllupError:
         raise

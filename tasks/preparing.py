@@ -24,6 +24,7 @@ from tasks.edge import masked_by
 from tasks.verb import Call
 
 if TYPE_CHECKING:
+    from allup.chartvalues import ChartValues
     from allup.run.session import Session
     from allup.target import Target
 
@@ -61,10 +62,24 @@ class Prepared:
             environ=os.environ,
             files=self.files,
             platform_names=(platform.collection, self.name),
+            chart=self.chart.settings if self.chart else None,
         )
         instance = self.call.given.get("instance") or self.name
         namespace = self.call.given.get("namespace") or instance
         return replace(found, values=replace(found.values, instance=instance, namespace=namespace))
+
+    @cached_property
+    def chart(self) -> ChartValues | None:
+        """What ``--values`` says."""
+        if not self.call.given.get("values"):
+            return None
+        from allup.chartvalues import read
+
+        name, platform = str(self.call.given["values"]), self.call.platform
+        found = read(Path(name).expanduser(), name, platform.chart_values, platform.chart_refused)
+        for value in found.variables.values():
+            self.redactor.add(value)
+        return found
 
     @cached_property
     def files(self) -> Sequence[SettingsFile]:
@@ -126,7 +141,8 @@ class Prepared:
             )
             for spec in setting_specs(self.call.platform.settings)
         }
-        return Given(withheld.environ(), read_file, remembered)
+        variables = self.chart.variables if self.chart else {}
+        return Given({**withheld.environ(), **variables}, read_file, remembered)
 
     def options(self, default_timeout: float) -> RunOptions:
         """The flags that are about the run."""

@@ -28,19 +28,23 @@ def ways(
     *,
     collection: str,
     component: str,
+    path: str = "",
 ) -> tuple[Way, ...]:
-    """Every way to *target*, the one that always works first; none while its Service is not there."""
+    """Every way to *path* at *target*, the surest first; none while its Service is not there."""
     if service is None:
         return ()
     port = _port(service, target.port)
-    found = [Way("forward", f"inv {collection}.forward {component}")]
-    found += [Way("ingress", url) for ingress in ingresses for url in _routes(ingress, target)]
+    then = f"   # then {path}" if path else ""
+    found = [Way("forward", f"inv {collection}.forward {component}{then}")]
+    for ingress in ingresses:
+        for url in _routes(ingress, target):
+            found.append(Way("ingress", url.rstrip("/") + path if path else url))
     scheme = "https" if port.get("port") == 443 or port.get("name") == "https" else "http"
     for entry in items(service, "status", "loadBalancer", "ingress"):
         host = text(entry, "hostname") or text(entry, "ip")
-        found.append(Way("load balancer", _url(scheme, host, port.get("port"))))
+        found.append(Way("load balancer", _url(scheme, host, port.get("port"), path)))
     if port.get("nodePort"):
-        found += [Way("node port", _url(scheme, host, port["nodePort"])) for host in _addresses(nodes)]
+        found += [Way("node port", _url(scheme, host, port["nodePort"], path)) for host in addresses(nodes)]
     return tuple(found)
 
 
@@ -61,7 +65,7 @@ def _routes(ingress: Object, target: CheckTarget) -> Iterator[str]:
                 yield f"{scheme}://{host or address}{text(path, 'path') or '/'}"
 
 
-def _addresses(nodes: Sequence[Object]) -> Iterator[str]:
+def addresses(nodes: Sequence[Object]) -> Iterator[str]:
     """One node is enough: every node answers on a node port. An external address before an internal one."""
     known = [
         (address.get("type") != "ExternalIP", text(address, "address"))
@@ -73,7 +77,8 @@ def _addresses(nodes: Sequence[Object]) -> Iterator[str]:
         yield min(known)[1]
 
 
-def _url(scheme: str, host: str, port: object) -> str:
+def _url(scheme: str, host: str, port: object, path: str) -> str:
     shown = f"[{host}]" if ":" in host else host
     usual = {"http": 80, "https": 443}[scheme]
-    return f"{scheme}://{shown}/" if port in (usual, None) else f"{scheme}://{shown}:{port}/"
+    at = shown if port in (usual, None) else f"{shown}:{port}"
+    return f"{scheme}://{at}{path or '/'}"

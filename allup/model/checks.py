@@ -48,7 +48,8 @@ class CheckTarget:
 @dataclass(frozen=True, kw_only=True)
 class HttpCheck:
     """GET *path* answers *status*; *expect*, a jq expression on the JSON answer (or on the text as a
-    string when it is not JSON), must be true."""
+    string when it is not JSON), must be true. With *beside*, an object of the same component, the expression
+    may say ``$beside``."""
 
     name: str
     target: CheckTarget
@@ -56,6 +57,7 @@ class HttpCheck:
     status: int = 200
     expect: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    beside: ShortRef | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +98,7 @@ def http(
     status: int = 200,
     expect: str = "",
     headers: Mapping[str, str] | None = None,
+    beside: str = "",
     name: str = "",
 ) -> HttpCheck:
     """An HTTP check, such as ``http("svc/dask-scheduler:8787", "/health")``."""
@@ -107,6 +110,7 @@ def http(
         status=status,
         expect=expect,
         headers=dict(headers or {}),
+        beside=ShortRef.parse(beside) if beside else None,
     )
 
 

@@ -6,7 +6,7 @@ A platform never holds a client, so it says *what* is listed, run or tried, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from allup.errors import InputError
 from allup.model.checks import CheckTarget
@@ -111,4 +111,88 @@ class RunTrials:
             raise InputError(f"task {self.name!r}", "has a trial in a probe pod and declares none")
 
 
-ExtraTask = ListChildren | RunCommand | RunTrials
+# Tasks of the machine that inv runs on, and of images
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageTask:
+    """Builds an image from *context*, and pushes it under the prefix *repository* when *action* is push."""
+
+    name: str
+    help: str
+    action: str
+    image: str
+    context: str
+    dockerfile: str = "Dockerfile"
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    repository: str = ""
+    aliases: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunImage:
+    """Runs an image in a container on this machine that is removed afterwards.
+
+    *data* is a folder of this machine that it sees at ``/arl/data``, *volume* a volume it has there instead;
+    *source* a folder it sees at ``/from``, read-only.
+    """
+
+    name: str
+    help: str
+    program: str
+    image: str
+    command: Sequence[str] = ()
+    data: str = ""
+    volume: str = ""
+    source: str = ""
+    network: str = ""
+    container: str = ""
+    interactive: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataServer:
+    """An NFS server in a container on this machine that exports *folder*: tasks *name* with ``-up``,
+    ``-status`` and ``-down``.
+
+    *listen* is the one address it listens on; *permitted* who may mount (an address, a network);
+    *writable* whether clients may write.
+    """
+
+    name: str
+    help: str
+    program: str
+    image: str
+    folder: str
+    listen: str = ""
+    permitted: str = ""
+    writable: bool = False
+    up_aliases: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PodShell:
+    """A pod of its own with *image*, and a shell in it; it is removed afterwards.
+
+    It counts as a part of *component*, so a pod that was left behind goes down with it.
+    """
+
+    name: str
+    help: str
+    image: str
+    component: str
+    pull_policy: str = "IfNotPresent"
+    pull_secret: str = ""
+    aliases: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostsLine:
+    """Prints the line for /etc/hosts that leads *host* to the cluster; changes nothing."""
+
+    name: str
+    help: str
+    host: str
+
+
+ExtraTask = ListChildren | RunCommand | RunTrials | ImageTask | RunImage | DataServer | PodShell | HostsLine

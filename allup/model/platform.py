@@ -184,10 +184,18 @@ class Component:
         return f"{self.name}-down"
 
 
+def url_parts(target: str) -> tuple[str, str]:
+    """``svc/web:8080/login`` as its target ``svc/web:8080`` and the path ``/login``, which may be empty."""
+    before, colon, after = target.partition(":")
+    port, slash, path = after.partition("/")
+    return before + colon + port, slash + path
+
+
 @dataclass(frozen=True)
 class Platform:
     """A whole system. ``values`` are seen by the manifests and templates of every component; ``collection``
-    is the group its tasks are in, for messages that name a command; ``tasks`` are those only it has.
+    is the group its tasks are in, for messages that name a command; ``tasks`` are those only it has;
+    ``urls`` are pairs of a label and a target with a port and perhaps a path (``svc/web:8080/login``).
 
     Raises InputError when a name is wrong, reserved or used twice, or names no component where it must.
     """

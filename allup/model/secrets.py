@@ -30,11 +30,29 @@ class Provided:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RegistryLogin(Provided):
+    """What a Secret of type ``kubernetes.io/dockerconfigjson`` holds in its key ``.dockerconfigjson``.
+
+    Made of *server*, *user*, *email* and the password in the variable *env*; or taken from the docker config
+    in *file*, of which only the log-in to *server* (without one: every log-in) goes in.
+    """
+
+    server: str = ""
+    user: str = ""
+    email: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Password:
-    """Letters and digits from a cryptographic source; *env* may give it instead."""
+    """Letters and digits from a cryptographic source; *env* may give it instead.
+
+    What is in *refused* is refused, given or kept; *refused_because* ends that sentence.
+    """
 
     length: int = 24
     env: str = ""
+    refused: tuple[str, ...] = ()
+    refused_because: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

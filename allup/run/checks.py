@@ -98,8 +98,15 @@ class Checker:
             answer: object = json.loads(text)
         except ValueError:
             answer = text
+        expression = check.expect
+        if check.beside is not None:
+            beside = next((obj for ref, obj in self._store.all() if check.beside.matches(ref)), None)
+            if beside is None:
+                return Answer(CheckOutcome.FAILED, f"{check.beside} is not there")
+            expression = f".beside as $beside | .answer | ({check.expect})"
+            answer = {"answer": answer, "beside": dict(beside)}
         try:
-            met = expressions.first(check.expect, answer)
+            met = expressions.first(expression, answer)
         except ValueError as error:
             return Answer(CheckOutcome.FAILED, f"{check.expect} does not apply to the answer ({error})")
         return _answer(met is True, f"{check.expect} is {json.dumps(met)}")

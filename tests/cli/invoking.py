@@ -81,8 +81,9 @@ def copied(folder: Path) -> Path:
         text=True,
         check=True,
     )
+    wanted = ("allup/", "tasks", "k8s/", "docs/", "images/", "Makefile")
     for name in filter(None, listed.stdout.split("\0")):
-        if name.startswith(("allup/", "tasks", "k8s/", "docs/", "Makefile")) and (ROOT / name).is_file():
+        if name.startswith(wanted) and (ROOT / name).is_file():
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, target)

@@ -22,6 +22,13 @@ VERBS = """
     restart rotate scale secret-from-file secrets settings shell status urls wait why
 """
 
+IMAGES = "build tag push load list secret registry-up registry-down check"
+ARL = """
+    registry-up registry-down data-up data-down scheduler-up scheduler-down worker-up worker-down
+    notebook-up notebook-down ingress-up ingress-down data-server-up data-server-status data-server-down
+    test-shell localip docker-build docker-push docker-notebook docker-tests docker-pytest docker-lint
+    docker-shell docker-test-data
+"""
 RSTUDIO = """
     setup setup-down launcher-keys-up launcher-keys-down secret-rsp license-down nfs-up nfs-down nfs-pv-up
     nfs-pv-down ldap-up ldap-down ldap-admin-up ldap-admin-down launcher-up launcher-down rsp-up rsp-down
@@ -51,7 +58,9 @@ def loaded() -> Iterator[Collection]:
 def test_the_tasks_are_the_ones_listed_here(loaded: Collection) -> None:
     expected = {f"cluster.{name}" for name in CLUSTER.split()}
     expected |= {f"compose.{name}" for name in COMPOSE.split()}
+    expected |= {f"images.{name}" for name in IMAGES.split()}
     expected |= {f"k8s.{name}" for name in (VERBS + RSTUDIO).split()}
+    expected |= {f"arl.{name}" for name in (VERBS + ARL).split()}
     assert set(loaded.task_names) == expected
 
 

@@ -18,6 +18,15 @@ OLD_TARGETS = """
     k8s-launcher-ldap-down k8s-ldap-all-down
 """
 
+# The targets of ARL's Makefile that were about Kubernetes and images; launch_dask is left out.
+ARL_TARGETS = """
+    k8s_deploy k8s_delete k8s_deploy_scheduler k8s_deploy_worker k8s_deploy_notebook k8s_delete_scheduler
+    k8s_delete_worker k8s_delete_notebook checkvars docker_build docker_push docker_nfs_arl_data
+    docker_notebook docker_tests docker_pytest docker_lint docker_shell docker_test_data
+    namespace delete_namespace
+    arl-show arl-lint arl-logs arl-describe arl-localip arl-push
+"""
+
 
 @pytest.fixture(scope="module")
 def names() -> set[str]:
@@ -38,3 +47,11 @@ def test_every_old_target_leads_to_a_task(target: str, names: set[str]) -> None:
 def test_most_old_targets_are_names_of_tasks_as_well(target: str, names: set[str]) -> None:
     by_hand = "mounts" in target or "conf" in target
     assert (f"k8s.{target.removeprefix('k8s-')}" in names) is not by_hand
+
+
+@pytest.mark.parametrize("target", ARL_TARGETS.split())
+def test_every_old_target_of_arl_leads_to_a_task(target: str, names: set[str]) -> None:
+    printed = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True)
+    called = re.findall(r"bin/inv (arl\.\S+)", printed.stdout)
+    assert len(called) == 1
+    assert called[0] in names

@@ -223,7 +223,16 @@ def test_the_reference_has_the_parameters_of_a_setting() -> None:
 
 def test_the_reference_has_the_arguments_of_every_origin_of_a_secret_value() -> None:
     shown = {named(row[0])[0]: named(row[1]) for row in rows("Secret") if row[0][1].isupper()}
-    origins = ("Provided", "Password", "Token", "Uuid", "RsaPrivateKey", "RsaPublicKey", "Tls")
+    origins = (
+        "Provided",
+        "RegistryLogin",
+        "Password",
+        "Token",
+        "Uuid",
+        "RsaPrivateKey",
+        "RsaPublicKey",
+        "Tls",
+    )
     assert shown == {name: [f.name for f in dataclasses.fields(getattr(allup, name))] for name in origins}
 
 

@@ -1,0 +1,188 @@
+"""inv images.* and the tasks about this machine, as a person types them.
+
+buildah and docker-registry are the real ones where they are installed. Docker's daemon is not there to be
+asked, so for the data server an executable stands in for its client and keeps its containers in a file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.cli.invoking import Inv
+
+
+def needs(program: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not installed")
+
+
+@pytest.fixture
+def building(alone: Inv, tmp_path: Path) -> Inv:
+    """With a store of images of its own, and no Docker."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "docker").write_text("#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
+    (programs / "docker").chmod(0o755)
+    (tmp_path / "docker").mkdir()
+    (tmp_path / "docker" / "config.json").write_text("{}")
+    (tmp_path / "storage.conf").write_text(
+        f'[storage]\ndriver = "vfs"\nrunroot = "{tmp_path}/run"\ngraphroot = "{tmp_path}/store"\n'
+    )
+    own = {
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "CONTAINERS_STORAGE_CONF": str(tmp_path / "storage.conf"),
+        "STORAGE_DRIVER": "vfs",
+        "BUILDAH_ISOLATION": "chroot",
+        "DOCKER_CONFIG": str(tmp_path / "docker"),
+    }
+    return replace(alone, environ={**alone.environ, **own})
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Path:
+    folder = tmp_path / "context"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text("FROM scratch\nARG PYTHON\nCOPY hello /hello\n")
+    (folder / "hello").write_text("hello\n")
+    return folder
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture
+def registry(building: Inv, port: int) -> Iterator[str]:
+    assert "answers" in building.fine("images.registry-up", "--port", str(port))
+    assert "answers" in building.fine("images.registry-up", "--port", str(port))  # it is left alone
+    try:
+        yield f"localhost:{port}"
+    finally:
+        assert "is stopped" in building.fine("images.registry-down", "--purge")
+        assert "No registry" in building.fine("images.registry-down")
+
+
+@needs("buildah")
+def test_buildah_builds_once_and_again_only_what_has_changed(building: Inv, context: Path) -> None:
+    words = ("images.build", "--context", str(context), "--image", "local/hello:1")
+    assert "is built" in building.fine(*words)
+    assert "is unchanged" in building.fine(*words)
+    assert "is built" in building("images.build", *words[1:], environ={"PYTHON": "python3.6"}).out
+    (context / "hello").write_text("hello again\n")
+    assert "is built" in building.fine(*words)
+    assert "local/hello:1" in building.fine("images.list")
+
+
+@needs("buildah")
+@needs("docker-registry")
+def test_an_image_that_is_pushed_is_found_where_it_would_be_pulled_from(
+    building: Inv, context: Path, registry: str
+) -> None:
+    pushed = f"{registry}/team/local/hello:1"
+
+    def there(image: str) -> object:
+        said = building.fine("images.check", "--json", environ={"DOCKER_IMAGE": image})
+        return [entry["there"] for entry in json.loads(said)["images"]]
+
+    assert there(pushed) == [False]
+    building.fine("images.build", "--context", str(context), "--image", "local/hello:1")
+    said = building.fine("images.push", "--image", "local/hello:1", "--repository", f"{registry}/team/")
+    assert f"{pushed} is pushed" in said
+    assert there(pushed) == [True]
+    assert building("images.check", "--check", environ={"DOCKER_IMAGE": pushed}).code == 0
+    assert building("images.check", "--check", environ={"DOCKER_IMAGE": f"{registry}/other:1"}).code == 5
+
+
+def test_what_cannot_be_is_refused_in_one_sentence(building: Inv, tmp_path: Path) -> None:
+    for words, said in (
+        (("images.build", "dusk"), "did you mean 'dask'?"),
+        (("images.build", "--engine", "dockr"), "did you mean 'docker'?"),
+        (("images.build", "--engine", "buildah", "--context", str(tmp_path)), "DOCKERFILE"),
+        (("images.load", "dask", "--into", "knd"), "It is one of sandbox, kind, minikube, docker"),
+        (("images.check", "--platform", "rsudio"), "did you mean 'rstudio'?"),
+        (("images.secret", "--user", "me"), "Set DOCKER_PASSWORD"),
+    ):
+        assert said in building.refused(*words)
+
+
+# ARL's tasks on this machine
+
+
+FAKE = """#!/bin/sh
+echo "$@" >> {folder}/calls
+case "$1 $2" in
+  "container inspect") cat {folder}/container 2>/dev/null || {{ echo "No such container: $3" >&2; exit 1; }};;
+  "run -d")
+    for word; do case $word in
+      allup.data-server=*) label=${{word#*=}};;
+    esac; done
+    printf '[{{"Config": {{"Labels": {{"allup.data-server": "%s"}}}}, ' "$label" > {folder}/container
+    echo '"State": {{"Status": "running"}}}}]' >> {folder}/container;;
+  "rm --force") rm {folder}/container;;
+esac
+"""
+
+
+@pytest.fixture
+def docker(alone: Inv, tmp_path: Path) -> Inv:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "docker").write_text(FAKE.format(folder=tmp_path))
+    (programs / "docker").chmod(0o755)
+    (tmp_path / "arl" / "data").mkdir(parents=True)
+    own = {"PATH": f"{programs}:{os.environ['PATH']}", "CURRENT_DIR": str(tmp_path / "arl")}
+    return replace(alone, environ={**alone.environ, **own})
+
+
+def test_the_data_server_is_started_once_looked_at_and_removed(docker: Inv, tmp_path: Path) -> None:
+    assert "read-only" in docker.fine("arl.data-server-up", "--nfs-listen", "127.0.0.1")
+    assert "runs and exports" in docker.fine("arl.docker-nfs-arl-data")
+    assert (tmp_path / "calls").read_text().count("run -d") == 1
+    status = json.loads(docker.fine("arl.data-server-status", "--json"))
+    assert (status["facts"]["container"], status["good"]) == ("running", False)  # nothing listens there
+    assert docker("arl.data-server-status", "--check").code == 5
+    assert "is gone" in docker.fine("arl.data-server-down")
+    assert "is not there" in docker.fine("arl.data-server-down")
+
+
+def test_the_data_server_leaves_what_is_somebody_elses_alone(docker: Inv, tmp_path: Path) -> None:
+    foreign = json.dumps([{"Config": {"Labels": {}, "Image": "theirs:1"}, "State": {"Status": "running"}}])
+    (tmp_path / "container").write_text(foreign)
+    for task in ("arl.data-server-up", "arl.data-server-down"):
+        assert "is not ours (image theirs:1)" in docker.refused(task, code=1)
+    assert (tmp_path / "container").read_text() == foreign
+
+
+def test_the_data_server_refuses_pointers_and_another_machines_docker(docker: Inv, tmp_path: Path) -> None:
+    far = {"DOCKER_HOST": "tcp://192.168.39.37:2376"}
+    assert "DOCKER_HOST" in docker.refused("arl.data-server-up", environ=far)
+    (tmp_path / "arl/data/a.fits").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    assert "git lfs pull" in docker.refused("arl.data-server-up")
+    assert docker("arl.data-server-up", "--anyway", environ=far).code == 0
+
+
+def test_arls_image_is_run_as_the_old_targets_ran_it(docker: Inv, tmp_path: Path) -> None:
+    docker.fine("arl.docker-pytest", environ={"DOCKER_IMAGE": "arl_img:7"})
+    docker.fine("arl.docker-test-data")
+    docker.fine("arl.docker-notebook")
+    data = tmp_path / "arl" / "data"
+    assert (tmp_path / "calls").read_text().splitlines() == [
+        f"run --rm -v {data}:/arl/data arl_img:7 pytest -x /arl/tests",
+        f"run --rm -v arl-volume:/arl/data -v {data}:/from:ro arl_img:latest sh -c cp -a /from/. /arl/data/",
+        f"run --rm --name arl_notebook --network host -v {data}:/arl/data arl_img:latest",
+    ]
+
+
+def test_a_push_without_a_place_is_refused_before_it_is_begun(docker: Inv, tmp_path: Path) -> None:
+    (tmp_path / "arl" / "Dockerfile").write_text("FROM scratch\n")
+    assert "DOCKER_REPO is empty" in docker.refused("arl.docker-push")
