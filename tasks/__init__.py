@@ -6,11 +6,22 @@ import sys
 
 from invoke.collection import Collection
 
-from tasks import cluster, compose, images, platforms, unknown
+from tasks import contents
 
-ns = Collection()
-for _group in (cluster, compose, images):
-    ns.add_collection(_group.ns)
-for _collection in platforms.collections(sys.argv):
-    ns.add_collection(_collection)
-unknown.refuse(ns, sys.argv)
+
+def _everything() -> Collection:
+    from tasks import cluster, compose, images, platforms, unknown
+
+    everything = Collection()
+    for group in (cluster, compose, images):
+        everything.add_collection(group.ns)
+    found = list(platforms.collections(sys.argv))
+    for collection in found:
+        everything.add_collection(collection)
+    unknown.refuse(everything, sys.argv)
+    if contents.only_listed(sys.argv) and len(found) == platforms.how_many():
+        contents.remember(everything)
+    return everything
+
+
+ns = (contents.remembered() if contents.only_listed(sys.argv) else None) or _everything()

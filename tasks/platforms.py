@@ -46,6 +46,11 @@ def collections(argv: Sequence[str]) -> Iterator[Collection]:
             _say(f"{error} Its tasks are left out.", 0)
 
 
+def how_many() -> int:
+    """How many platforms there are, those included that do not load."""
+    return len(list(FOLDER.glob("*/platform.py")))
+
+
 def _collection_name(folder: Path) -> str:
     """What the tasks of a platform would be called that does not load."""
     text = (folder / "platform.py").read_text(encoding="utf-8", errors="replace")
