@@ -15,7 +15,8 @@ FAMILIES = (
     *("service", "jobs", "custom", "permission", "deletion", "healthy"),
 )
 _FOREIGN = re.compile(
-    r"managedFields|BEGIN CERTIFICATE|/root/|/home/|/tmp/(?!\.\+)|\.kubeconfig|127\.0\.0\.1:\d{4,}"
+    r"managedFields|BEGIN CERTIFICATE|certificate is valid for|/root/|/home/|/tmp/(?!\.\+)|\.kubeconfig"
+    r"|127\.0\.0\.1:\d{4,}"
 )
 
 

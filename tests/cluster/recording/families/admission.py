@@ -157,6 +157,7 @@ SCENARIOS = [
         guards=(obj("Service", "image-policy", spec={"ports": [{"port": 443}]}), webhook(NO_SERVICE)),
         probe=pod(),
         objects=(deployment(),),
+        source="the control plane of the sandbox; the refused connection in place of kube-proxy (scrub.py)",
     ),
     _refused_pods(
         "webhook-refuses-connections",
