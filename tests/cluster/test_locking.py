@@ -61,10 +61,10 @@ class Running:
 
 
 def somebody_else(pid: int = 0) -> Holder:
-    """A process of this host that lives and is not this one."""
+    """A process of this host that lives and is not this one; a run of it that no other call has named."""
     here = Holder.current()
     pid = pid or os.getppid()
-    return Holder(here.host, here.boot, pid, process_start(pid) or "")
+    return Holder(here.host, here.boot, pid, process_start(pid) or "", here.run)
 
 
 def session_of(instance: Instance, who: Holder) -> Session:
@@ -195,13 +195,13 @@ def test_a_run_whose_lease_is_taken_from_it_stops(
     instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("allup.cluster.lease.RENEW_EVERY", 0.2)
-    taken = threading.Event()
+    taken, other = threading.Event(), somebody_else()
 
     def heard(progress: Progress) -> None:
         if isinstance(progress, ObjectDone) and not taken.is_set():
-            held_by(instance, somebody_else())
+            held_by(instance, other)
             taken.set()
 
     with pytest.raises(LockHeld, match=f"taken from this run by process {os.getppid()}"):
         instance.up(instance.part("web", deployment("web", fault="never-ready")), heard=heard)
-    eventually(lambda: holder(instance) == str(somebody_else()), "the Lease to stay with its new holder")
+    eventually(lambda: holder(instance) == str(other), "the Lease to stay with its new holder")
