@@ -32,13 +32,15 @@ from allup.sandbox.paths import cache_home
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 _NOT_WANTED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*")
 # Packages that are not set up need the links of a merged /usr beforehand, and leave no list of what they are.
-_UNPACKED = (
-    "--variant=extract",
-    '--setup-hook=cd "$1" && for d in bin lib lib64 sbin; do mkdir -p usr/$d && ln -s usr/$d $d || exit; done; '
-    "mkdir -p run var && ln -s ../run var/run",
-    '--extract-hook=cd "$1" && mkdir -p var/lib/dpkg/status.d && for deb in var/cache/apt/archives/*.deb; '
-    'do dpkg-deb -f "$deb" >"var/lib/dpkg/status.d/$(dpkg-deb -f "$deb" Package)" || exit; done',
+_MERGED = (
+    'cd "$1" && for d in bin lib lib64 sbin; do mkdir -p usr/$d && ln -s usr/$d $d || exit; done; '
+    "mkdir -p run var && ln -s ../run var/run"
 )
+_LISTED = (
+    'cd "$1" && mkdir -p var/lib/dpkg/status.d && for deb in var/cache/apt/archives/*.deb; '
+    'do dpkg-deb -f "$deb" >"var/lib/dpkg/status.d/$(dpkg-deb -f "$deb" Package)" || exit; done'
+)
+_UNPACKED = ("--variant=extract", f"--setup-hook={_MERGED}", f"--extract-hook={_LISTED}")
 _PYTHON = re.compile(rb"^Package: python(3\.\d+)-minimal\n(?:.+\n)*?Version: (\d+\.\d+\.\d+)", re.MULTILINE)
 
 
@@ -109,7 +111,10 @@ def make(
         if description.requirements:
             say(f"{description.name}: Python packages, by pip")
             parts.append(_python_layer(description, python, folder, environ))
-        own = {**description.files, **{path: Link(to) for path, to in description.links.items()}}
+        own: dict[str, Path | bytes | Link] = {
+            **description.files,
+            **{path: Link(target) for path, target in description.links.items()},
+        }
         if own or description.folders:
             parts.append(layers.of_tree(own, description.folders, folder / "files.tar"))
         say(f"{description.name}: writing {file}")

@@ -296,7 +296,7 @@ def test_packages_that_are_only_unpacked_leave_out_what_is_not_wanted(
     tmp_path: Path, programs: dict[str, str]
 ) -> None:
     described = make(tmp_path / "images", unpacked="true", without='["/usr/share/perl/*"]')
-    making.make(described, programs, say=str, machine=MACHINE)
+    making.make(described, programs, say=print, machine=MACHINE)
     words = (tmp_path / "calls").read_text()
     assert "--variant=extract" in words
     assert "minbase" not in words
