@@ -89,7 +89,7 @@ esac
 if serves "$@"; then
     if [ "$(id -u)" = 0 ]; then
         mkdir -p "$PGDATA" /run/postgresql
-        find "$PGDATA" /run/postgresql ! -user postgres -exec chown postgres '{}' +
+        find "$PGDATA" /run/postgresql -xdev ! -user postgres -exec chown --no-dereference postgres '{}' +
         exec setpriv --reuid=postgres --regid=postgres --clear-groups --no-new-privs "$0" "$@"
     fi
     mkdir -p "$PGDATA"
