@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from invoke.collection import Collection
 
-from tasks import contents
+from tasks import contents, pipes
 
 
 def _everything() -> Collection:
@@ -24,4 +25,6 @@ def _everything() -> Collection:
     return everything
 
 
+if os.path.basename(sys.argv[0]) in ("inv", "invoke"):
+    pipes.leave_quietly()
 ns = (contents.remembered() if contents.only_listed(sys.argv) else None) or _everything()
