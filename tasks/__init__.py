@@ -20,7 +20,7 @@ def _everything() -> Collection:
     for collection in found:
         everything.add_collection(collection)
     unknown.refuse(everything, sys.argv)
-    if contents.only_listed(sys.argv) and len(found) == platforms.how_many():
+    if contents.only_listed(sys.argv) and len(found) == len(platforms.folders()):
         contents.remember(everything)
     return everything
 
