@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from allup.compose import configs_and_secrets, network, storage, workloads
+from allup.compose import building, configs_and_secrets, network, storage, workloads
 from allup.compose.environment import Variable, env_entries, variables
 from allup.compose.findings import Taking
 from allup.compose.images import Known, keeps, known
@@ -15,7 +15,7 @@ from allup.compose.made import CREDENTIALS, SHARED, VOLUMES_AS, Making, Options,
 from allup.compose.naming import Names, dns_label, mentions
 from allup.compose.pods import pod_annotations, pod_spec
 from allup.compose.project import Project
-from allup.compose.source import Fields, Items, Text, boolean, known_keys, refuse, text
+from allup.compose.source import Fields, Items, Text, boolean, fields, known_keys, refuse, text
 from allup.compose.storage import Mount, Mounting
 from allup.compose.workloads import Kind, Restart
 from allup.errors import InputError, did_you_mean
@@ -432,19 +432,27 @@ class _Conversion:
         if build is None:
             return one.image
         label = making.names.objects[one.name]
-        image = one.image or f"{making.name}-{label}"
-        context = build.get("context") if isinstance(build, Fields) else None
-        where = text(context, "context") if context is not None else "."
-        flag = f"--{label}-image"
-        making.findings.to_do(
-            one.name,
-            "build",
-            f"the image {image} is to be built from {where}, which is not done here",
-            f"docker compose build {one.name}, push or load it, then all-up with {flag} NAME",
-            one.taking.where("build"),
-        )
+        what = f"build of {one.name!r}"
+        section = Taking(fields(build, what), what, build.place)
+        asked = building.read(one.name, one.image or f"{making.name}-{label}", section)
+        making.builds.append(asked)
+        where = section.text("context", ".")
+        image = making.options.images.get(one.name)
+        if image is None:
+            making.findings.to_do(
+                one.name,
+                "build",
+                f"the image {asked.image} is to be built from {where}, which is not done here",
+                f"Convert with --build, or build and push it, then all-up with --{label}-image NAME",
+                one.taking.where("build"),
+            )
+        for key, place in asked.untold:
+            making.findings.left_out(one.name, f"build.{key}", "no engine is told", "", place)
         return making.setting(
-            f"{label.replace('-', '_')}_image", "str", image, f"image of {one.name}, built from {where}"
+            f"{label.replace('-', '_')}_image",
+            "str",
+            image or asked.image,
+            f"image of {one.name}, built from {where}",
         )
 
     def _replicas(self, one: _Service, *, exclusive: bool) -> int | Reference | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from allup.compose.building import ImageBuild
 from allup.compose.findings import Findings
 from allup.compose.naming import Names
 from allup.compose.project import Project
@@ -32,11 +33,13 @@ class Mode(int):
 
 @dataclass(frozen=True)
 class Options:
-    """*folder* is where the platform will be: what it refers to is written relative to it."""
+    """*folder* is where the platform will be: what it refers to is written relative to it. *images* are the
+    names that built images have where nodes find them, by service."""
 
     folder: Path
     replicas: int | None = None
     volumes: VolumesAs = "persistentVolumeClaim"
+    images: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -94,6 +97,7 @@ class Making:
     secret_types: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     urls: list[tuple[str, str]] = field(default_factory=list)
+    builds: list[ImageBuild] = field(default_factory=list)
     privileged: bool = False
     plain: set[str] = field(default_factory=set)
 
