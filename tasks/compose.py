@@ -19,6 +19,7 @@ from tasks.verb import Verb
 
 _FILES = ("project", "profile", "env_file", "replicas", "volumes", "debug")
 _CLUSTER = ("context", "kubeconfig", "namespace")
+_BUILDING = ("repository", "into", "engine")
 
 
 class ComposeTask(PlatformTask):
@@ -52,7 +53,7 @@ def _verbs() -> Iterator[Verb]:
         "folder, or COMPOSE_FILE. What cannot be carried over is listed, and what to do about it.",
         "compose.convert docker-compose.yml --profile debug",
         "composing:convert",
-        (*_FILES, "out", "overwrite", "json"),
+        (*_FILES, "out", "overwrite", "json", "build", *_BUILDING),
         words=32,
     )
     yield Verb(
@@ -65,11 +66,11 @@ def _verbs() -> Iterator[Verb]:
     )
     yield Verb(
         "up",
-        "Convert compose files and bring them up in one step.\n\n"
+        "Convert compose files and bring them up in one step; images with build: are built.\n\n"
         "The platform is kept among allup's own files; compose.convert makes a folder of it that is yours.",
         "compose.up compose.yaml --timeout 600",
         "composing:up",
-        (*_FILES, *_CLUSTER, *RUN, *UP, "only", "no_prune", "forward"),
+        (*_FILES, *_CLUSTER, *RUN, *UP, "only", "no_prune", "forward", "no_build", *_BUILDING),
         words=32,
     )
     yield Verb(

@@ -22,7 +22,7 @@ from allup.compose.project import DEFAULT_FILES, Project, find_files, label_of, 
 from allup.errors import did_you_mean
 from allup.model.settings import PlatformSettings
 from allup.yamlfiles import read_text
-from tasks import withheld
+from tasks import compose_images, withheld
 from tasks.checkout import CHECKOUT
 from tasks.output import SCHEMA, say, say_json, tell
 from tasks.platform_folder import PlatformFolder
@@ -43,6 +43,8 @@ def convert(call: Call) -> None:
     if out.parent == CHECKOUT / "k8s":
         _refuse_taken(out.name)
     making = _converted(call, project, out, out.name)
+    if call.given.get("build"):
+        making = _converted(call, project, out, out.name, compose_images.delivered(call, making.builds))
     files = texts(making)
     changed = folder.write(
         out,
@@ -91,7 +93,8 @@ def up(call: Call) -> None:
 
     project = _project(call)
     _tell_warnings(project)
-    kept = _kept(call, project)
+    dry = call.given.get("dry_run") or call.context.config.run.dry
+    kept = _kept(call, project, build=not (call.given.get("no_build") or dry))
     for finding in kept.findings:
         if finding.grade is not Grade.CHANGED:
             tell(f"{_said(finding)}{f' {finding.next_step}.' if finding.next_step else ''}")
@@ -171,7 +174,9 @@ def _refuse_taken(name: str) -> None:
         )
 
 
-def _converted(call: Call, project: Project, out: Path, name: str) -> Making:
+def _converted(
+    call: Call, project: Project, out: Path, name: str, images: Mapping[str, str] | None = None
+) -> Making:
     volumes = call.given.get("volumes") or VOLUMES_AS[0]
     by_lower = {one.lower(): one for one in VOLUMES_AS}
     if volumes.lower() not in by_lower:
@@ -181,7 +186,7 @@ def _converted(call: Call, project: Project, out: Path, name: str) -> Making:
         )
     asked = call.given.get("replicas")
     replicas = whole_number("--replicas", asked, 1) if asked is not None else None
-    return converted(project, Options(out, replicas, by_lower[volumes.lower()]), name=name)
+    return converted(project, Options(out, replicas, by_lower[volumes.lower()], images or {}), name=name)
 
 
 # Our own copy of a platform
@@ -199,12 +204,14 @@ def _state() -> Path:
     return state_home(os.environ) / checkout_key(CHECKOUT) / "compose"
 
 
-def _kept(call: Call, project: Project) -> _Kept:
-    """Writes the platform among our own files and loads it from there."""
+def _kept(call: Call, project: Project, *, build: bool = False) -> _Kept:
+    """Writes the platform among our own files and loads it from there; *build* brings its images."""
     name = _name(call, project)
     _refuse_taken(name)
     where = _state() / name
     making = _converted(call, project, where, name)
+    if build:
+        making = _converted(call, project, where, name, compose_images.delivered(call, making.builds))
     folder.write(where, texts(making), sources=tuple(str(path) for path in project.files), force=True)
     return _Kept(_loaded(where), list(making.findings))
 

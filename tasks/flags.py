@@ -72,6 +72,16 @@ FIXED = _flags(
     Flag("env_file", "many", "files of variables instead of .env"),
     Flag("replicas", "text", "pods of each service, where it may have more than one"),
     Flag("volumes", "text", "what volumes become: persistentVolumeClaim, emptyDir, hostPath, configMap"),
+    Flag("build", "switch", "build the images that the files build, and push or load them"),
+    Flag("no_build", "switch", "build no image; pods are given the names that Compose would give them"),
+    Flag("repository", "text", "push what is built under this prefix (variable: DOCKER_REPO)"),
+    Flag(
+        "into",
+        "text",
+        "load what is built into sandbox[:NAME], kind[:CLUSTER], minikube[:PROFILE] or docker "
+        "(default: the sandbox that is meant)",
+    ),
+    Flag("engine", "text", "docker or buildah (default: docker where its daemon answers, else buildah)"),
     Flag("overwrite", "switch", "also files that somebody changed since they were written"),
 )
 

@@ -8,7 +8,8 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ class Asked:
     dockerfile: str = "Dockerfile"
     arguments: Mapping[str, str | None] = field(default_factory=dict)
     anew: bool = False
+    target: str = ""
+    pull: bool = False
 
 
 # ── which image, which engine ────────────────────────────────────────────────────────────────────────
@@ -126,19 +129,28 @@ def _inside(into: str) -> Engine:
     return Engine("docker", os.environ.get("DOCKER") or "docker", engines.into_minikube(printed))
 
 
-def build(engine: Engine, asked: Asked, environ: Mapping[str, str]) -> Reference:
-    """The image of a Dockerfile, built unless it is there and made of the same."""
+def build(
+    engine: Engine,
+    asked: Asked,
+    environ: Mapping[str, str],
+    told: Callable[[str], None] = say,
+    output: int | None = None,
+) -> Reference:
+    """The image of a Dockerfile, built unless it is there and made of the same. *told* hears which, and
+    *output* is where the engine prints."""
     context = Path(asked.context).expanduser()
     dockerfile = Path(asked.dockerfile)
     if not dockerfile.is_absolute() and not dockerfile.is_file():
         dockerfile = context / asked.dockerfile
     reference = Reference.parse(asked.image)
     values = {name: environ.get(name) if v is None else v for name, v in asked.arguments.items()}
+    if asked.target:
+        values["--target"] = asked.target
     content = contexts.content_key(context, dockerfile, values)
     if not asked.anew:
         there = commands.run(engine.content(reference), environ)
         if there.code == 0 and there.out.strip() == content:
-            say(f"{reference} is unchanged.")
+            told(f"{reference} is unchanged.")
             return reference
     wanted = Build(
         reference=reference,
@@ -146,9 +158,11 @@ def build(engine: Engine, asked: Asked, environ: Mapping[str, str]) -> Reference
         dockerfile=str(dockerfile),
         arguments=asked.arguments,
         content=content,
+        pull=asked.pull,
+        target=asked.target,
     )
-    commands.shown(engine.build(wanted), environ, f"image {reference}")
-    say(f"{reference} is built.")
+    commands.shown(engine.build(wanted), environ, f"image {reference}", output)
+    told(f"{reference} is built.")
     return reference
 
 
@@ -173,16 +187,20 @@ def push_task(
             "names no registry, and no prefix is given",
             next_step="Give --repository (DOCKER_REPO), such as localhost:5000/",
         )
-    environ = dict(os.environ)
-    environ.pop("DOCKER_PASSWORD", None)
-    password = _password()
-    target = reference.under(prefix)
-    user = user or environ.get("DOCKER_USER")
+    with login_file(reference.under(prefix).registry, user) as authfile:
+        push(found, reference, prefix, os.environ, authfile=authfile, insecure=insecure)
+
+
+@contextmanager
+def login_file(registry: str, user: str | None = None) -> Iterator[str]:
+    """A docker config with the log-in at *registry* that *user* (DOCKER_USER) and DOCKER_PASSWORD are; ``""``
+    where they say none. No child process inherits the password."""
+    password, user = _password(), user or os.environ.get("DOCKER_USER")
+    if not (password and user):
+        yield ""
+        return
     with tempfile.TemporaryDirectory() as folder:
-        authfile = ""
-        if password and user:
-            authfile = _private_config(Path(folder), target.registry, user, password)
-        push(found, reference, prefix, environ, authfile=authfile, insecure=insecure)
+        yield _private_config(Path(folder), registry, user, password)
 
 
 def push(
@@ -193,14 +211,17 @@ def push(
     *,
     authfile: str = "",
     insecure: bool = False,
+    told: Callable[[str], None] = say,
+    output: int | None = None,
 ) -> Reference:
     """Tags *reference* under *prefix* and pushes it; returns the name it has there."""
     target = reference.under(prefix)
     if target != reference:
         commands.must(engine.tag(reference, target), environ, f"image {reference}")
     plain = insecure or registries.local(target.registry)
-    commands.shown(engine.push(target, authfile=authfile, insecure=plain), environ, f"image {target}")
-    say(f"{target} is pushed.")
+    pushing = engine.push(target, authfile=authfile, insecure=plain)
+    commands.shown(pushing, environ, f"image {target}", output)
+    told(f"{target} is pushed.")
     return target
 
 
@@ -234,9 +255,7 @@ def _own(name: str, engine: Engine) -> Reference:
 
 def load(name: str, image: str | None, into: str, engine_name: str, anew: bool) -> None:
     """Puts an image into a cluster's nodes; prints the name it has there to standard output."""
-    kind, _, which = into.partition(":")
-    if kind not in _LOADERS:
-        raise InputError("--into", f"{into!r} is not known", evidence=f"It is one of {', '.join(_LOADERS)}")
+    kind, which = loader(into)
     if name:
         made = making.make(description.read(FOLDER, name), os.environ, say=tell)
         _LOADERS[kind](made, which, anew)
@@ -244,20 +263,32 @@ def load(name: str, image: str | None, into: str, engine_name: str, anew: bool) 
         return
     reference = Reference.parse(image_name(image, os.environ))
     found = engine(engine_name, os.environ)
-    if kind == "docker" and found.kind == "docker":
-        say(str(reference))
+    load_built(found, reference, kind, which)
+    say(str(reference))
+
+
+def loader(into: str) -> tuple[str, str]:
+    """What ``KIND:NAME`` means; raises InputError."""
+    kind, _, which = into.partition(":")
+    if kind not in _LOADERS:
+        raise InputError("--into", f"{into!r} is not known", evidence=f"It is one of {', '.join(_LOADERS)}")
+    return kind, which
+
+
+def load_built(engine: Engine, reference: Reference, kind: str, which: str) -> None:
+    """Puts an image of the engine's where *kind* and *which* say."""
+    if kind == "docker" and engine.kind == "docker":
         return
-    ended = commands.run(found.content(reference), os.environ)
+    ended = commands.run(engine.content(reference), os.environ)
     if ended.code:
         raise InputError(
-            f"image {reference}", f"is not there ({found.kind})", next_step="Build it: inv images.build"
+            f"image {reference}", f"is not there ({engine.kind})", next_step="Build it: inv images.build"
         )
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "image.tar"
-        commands.must(found.save(reference, str(archive)), os.environ, f"image {reference}")
+        commands.must(engine.save(reference, str(archive)), os.environ, f"image {reference}")
         plain = making.Made(reference, reference, archive, "", ended.out.strip(), fresh=True)
         _LOADERS[kind](plain, which, True)
-    say(str(reference))
 
 
 def _into_sandbox(made: making.Made, name: str, anew: bool) -> None:

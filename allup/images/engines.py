@@ -27,6 +27,7 @@ class Build:
     arguments: Mapping[str, str | None] = field(default_factory=dict)
     content: str = ""
     pull: bool = False
+    target: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Engine:
             *("-t", str(build.reference), "-f", build.dockerfile),
             *(("--label", f"{CONTENT}={build.content}") if build.content else ()),
             *(("--pull",) if build.pull else ()),
+            *(("--target", build.target) if build.target else ()),
             *(
                 word
                 for name, value in sorted(build.arguments.items())
