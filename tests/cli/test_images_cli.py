@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -113,6 +115,80 @@ def test_what_cannot_be_is_refused_in_one_sentence(building: Inv, tmp_path: Path
         (("images.secret", "--user", "me"), "Set DOCKER_PASSWORD"),
     ):
         assert said in building.refused(*words)
+
+
+# Images that compose files build
+
+
+@pytest.fixture
+def shop(tmp_path: Path, context: Path) -> Path:
+    """A compose file with two services of one build, one of another, and one that is not built."""
+    file = tmp_path / "compose.yaml"
+    file.write_text(
+        "name: buildshop\n"
+        "services:\n"
+        "  web: {build: {context: context, args: {PYTHON: a-token-of-somebody, TOKEN: }}, ports: ['80']}\n"
+        "  worker: {build: {context: context, args: {PYTHON: a-token-of-somebody, TOKEN: }}}\n"
+        "  inline: {build: {context: context, dockerfile_inline: 'FROM scratch'}, image: 'team/inline:3'}\n"
+        "  cache: {image: redis:7}\n"
+    )
+    return file
+
+
+def images_in(folder: Path) -> dict[str, str]:
+    """The defaults of the settings for images."""
+    found = re.findall(r'(\w+)_image: str = setting\(\s*"([^"]*)"', (folder / "platform.py").read_text())
+    return dict(found)
+
+
+@needs("buildah")
+@needs("docker-registry")
+def test_what_a_compose_file_builds_is_built_and_pushed_once_and_named_by_its_content(
+    building: Inv, shop: Path, context: Path, registry: str, tmp_path: Path
+) -> None:
+    out, pushed = tmp_path / "buildshop", f"{registry}/team"
+    words = ("compose.convert", str(shop), "--out", str(out), "--build", "--repository", pushed)
+    ended = building(*words, "--json")
+    assert ended.code == 0, ended.err
+    assert [f["key"] for f in json.loads(ended.out)["findings"] if f["grade"] == "to do"] == []
+    assert "a-token-of-somebody" not in "".join(file.read_text() for file in out.iterdir())
+    first = images_in(out)
+    assert sorted(first) == ["inline", "web", "worker"]
+    assert first["web"].partition(":content-")[0] == f"{pushed}/buildshop-web"
+    assert first["inline"].startswith(f"{pushed}/team/inline:content-")
+    for image in first.values():
+        assert building("images.check", "--check", environ={"DOCKER_IMAGE": image}).code == 0
+    again = building(*words)
+    assert again.err.count("is unchanged.") == 3
+    assert images_in(out) == first
+    (context / "hello").write_text("hello again\n")
+    assert building(*words, "--overwrite").code == 0
+    assert all(images_in(out)[name] != first[name] for name in ("web", "worker", "inline"))
+
+
+def test_where_nothing_can_build_one_sentence_says_so(building: Inv, shop: Path, tmp_path: Path) -> None:
+    without = {"PATH": str(Path(sys.executable).parent)}
+    words = ("compose.convert", str(shop), "--out", str(tmp_path / "out"), "--build", "--into", "docker")
+    ended = building(*words, environ=without)
+    assert ended.code == 1
+    assert "no engine for images: docker: is not installed; buildah: is not installed" in ended.paragraph
+    assert not (tmp_path / "out").exists()
+    for more, said in (
+        (("--into", "knd"), "It is one of sandbox, kind, minikube, docker"),
+        (("--into", "docker", "--repository", "localhost:5000"), "Give one of them"),
+        (("--context", "far"), "far"),
+    ):
+        given = ("compose.up" if "--context" in more else "compose.convert", str(shop), *more)
+        paragraph = building(*given, *(() if "--context" in more else ("--build",))).paragraph
+        assert said in paragraph
+
+
+@pytest.mark.cluster
+def test_simulated_nodes_get_no_images_and_the_rest_comes_up(beside: Inv, shop: Path) -> None:
+    up = beside("compose.up", str(shop), "--timeout", "60", environ={"PATH": os.environ["PATH"]})
+    assert up.code == 0, up.err
+    assert "simulates its nodes, so no image is built" in up.err
+    assert beside("compose.down", "--project", "buildshop", "--purge", "--yes").code == 0
 
 
 # ARL's tasks on this machine
