@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from allup.compose.building import ImageBuild
 from allup.errors import InputError
+from allup.images import commands
 from allup.images.engines import Engine
 from allup.images.references import Reference
-from tasks import imaging, where, withheld
+from tasks import image_settings, imaging, where, withheld
 from tasks.output import tell
 from tasks.verb import Call
 
@@ -34,13 +35,13 @@ class _Destination:
     nowhere: str = ""
 
 
-def delivered(call: Call, builds: Sequence[ImageBuild]) -> Mapping[str, str]:
+def delivered(call: Call, builds: Sequence[ImageBuild], *, dry: bool = False) -> Mapping[str, str]:
     """Builds each image, unless it is made of the same as before, and brings it to the nodes: the name it
     has there, by service.
 
     The tag is of the content. So another content is another name, which rolls exactly the pods that must,
-    and no node takes an old image for the new one. Raises AllupError when there is no engine, or it is not
-    clear how the nodes get images.
+    and no node takes an old image for the new one. With *dry* the names are told and nothing is built.
+    Raises AllupError when there is no engine, or it is not clear how the nodes get images.
     """
     if not builds:
         return {}
@@ -48,13 +49,17 @@ def delivered(call: Call, builds: Sequence[ImageBuild]) -> Mapping[str, str]:
     if to.nowhere:
         tell(to.nowhere)
         return {}
-    engine = imaging.engine(str(call.given.get("engine") or ""), os.environ)
+    if dry:
+        return {one.service: str(_name(one).under(to.prefix)) for one in builds}
+    said = image_settings.environ()
+    engine = imaging.engine(str(call.given.get("engine") or ""), said)
     images = {one.service: _build(engine, one) for one in builds}
     if not to.prefix:
         for image in dict.fromkeys(images.values()):
             _load(engine, image, to)
         return {service: str(image) for service, image in images.items()}
-    with imaging.login_file(Reference("any").under(to.prefix).registry) as authfile:
+    registry = Reference("any").under(to.prefix).registry
+    with imaging.login_file(registry, said.get("DOCKER_USER", "")) as authfile:
         return {service: str(_push(engine, image, to.prefix, authfile)) for service, image in images.items()}
 
 
@@ -64,7 +69,7 @@ def _destination(call: Call) -> _Destination:
         raise InputError("--into", "is given beside --repository", next_step="Give one of them")
     if into:
         return _Destination("", *imaging.loader(into))
-    prefix = os.environ.get("DOCKER_REPO", "") if prefix is None else prefix
+    prefix = image_settings.environ().get("DOCKER_REPO", "") if prefix is None else prefix
     if prefix:
         return _Destination(prefix)
     meant = where.target(call.given, where.allowed())
@@ -82,35 +87,40 @@ def _destination(call: Call) -> _Destination:
 
 def _build(engine: Engine, one: ImageBuild) -> Reference:
     """The built image under the name of its content."""
-    from allup.images import commands
+    named = _name(one)
+    with _asked(one) as (asked, environ):
+        built = imaging.build(engine, asked, environ, told=tell, output=_STDERR)
+    commands.must(engine.tag(built, named), os.environ, f"image {built}")
+    return named
 
+
+def _name(one: ImageBuild) -> Reference:
+    """The image's name, with the tag of what it is, or would be, made of."""
+    with _asked(one) as (asked, environ):
+        content = imaging.content_of(asked, environ)
+    return replace(Reference.parse(one.image), tag=f"content-{content[:16]}", digest="")
+
+
+@contextmanager
+def _asked(one: ImageBuild) -> Iterator[tuple[imaging.Asked, Mapping[str, str]]]:
+    """What an engine is asked for, and with which environment: a value of an argument may be a token."""
     if one.remote:
         raise InputError(
             f"service {one.service}",
             f"is built from {one.context}, and images are built of folders on this machine",
             next_step="Check it out and name the folder, or give the service an image",
         )
-    environ = {**os.environ, **{name: value for name, value in _arguments(one).items() if value is not None}}
-    with _dockerfile(one) as dockerfile:
-        asked = imaging.Asked(
-            one.image,
-            one.context,
-            dockerfile,
-            dict.fromkeys(one.arguments),  # by the environment: a value may be a token
-            target=one.target,
-            pull=one.pull,
-        )
-        built = imaging.build(engine, asked, environ, told=tell, output=_STDERR)
-    content = commands.must(engine.content(built), os.environ, f"image {built}").out.strip()
-    named = replace(built, tag=f"content-{content[:16]}", digest="")
-    commands.must(engine.tag(built, named), os.environ, f"image {built}")
-    return named
-
-
-def _arguments(one: ImageBuild) -> Mapping[str, str | None]:
-    """Its arguments, each that says no value with that of the environment."""
     outside = withheld.environ()
-    return {name: outside.get(name) if value is None else value for name, value in one.arguments.items()}
+    values = {name: outside.get(name) if value is None else value for name, value in one.arguments.items()}
+    environ = {**os.environ, **{name: value for name, value in values.items() if value is not None}}
+    with _dockerfile(one) as dockerfile:
+        without_values = dict.fromkeys(one.arguments)
+        yield (
+            imaging.Asked(
+                one.image, one.context, dockerfile, without_values, target=one.target, pull=one.pull
+            ),
+            environ,
+        )
 
 
 @contextmanager

@@ -94,7 +94,7 @@ def up(call: Call) -> None:
     project = _project(call)
     _tell_warnings(project)
     dry = call.given.get("dry_run") or call.context.config.run.dry
-    kept = _kept(call, project, build=not (call.given.get("no_build") or dry))
+    kept = _kept(call, project, build=not call.given.get("no_build"), dry=bool(dry))
     for finding in kept.findings:
         if finding.grade is not Grade.CHANGED:
             tell(f"{_said(finding)}{f' {finding.next_step}.' if finding.next_step else ''}")
@@ -204,14 +204,16 @@ def _state() -> Path:
     return state_home(os.environ) / checkout_key(CHECKOUT) / "compose"
 
 
-def _kept(call: Call, project: Project, *, build: bool = False) -> _Kept:
-    """Writes the platform among our own files and loads it from there; *build* brings its images."""
+def _kept(call: Call, project: Project, *, build: bool = False, dry: bool = False) -> _Kept:
+    """Writes the platform among our own files and loads it from there; *build* brings its images, or with
+    *dry* only their names."""
     name = _name(call, project)
     _refuse_taken(name)
     where = _state() / name
     making = _converted(call, project, where, name)
     if build:
-        making = _converted(call, project, where, name, compose_images.delivered(call, making.builds))
+        images = compose_images.delivered(call, making.builds, dry=dry)
+        making = _converted(call, project, where, name, images)
     folder.write(where, texts(making), sources=tuple(str(path) for path in project.files), force=True)
     return _Kept(_loaded(where), list(making.findings))
 

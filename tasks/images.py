@@ -48,12 +48,13 @@ def build(
 
     Example: inv images.build dask
     """
-    from tasks import imaging
+    from tasks import image_settings, imaging
 
     if name:
         imaging.build_own(name, anew)
         return
-    asked = imaging.asked(image, context, dockerfile, build_arg or [], anew)
+    said = image_settings.environ()
+    asked = imaging.asked(image, context, dockerfile, build_arg or [], anew, said)
     imaging.build_asked(asked, engine or "", into or "")
 
 
@@ -133,16 +134,20 @@ def load(
     imaging.load(name, image, into, engine or "", anew)
 
 
-@task(name="list", auto_shortflags=False, help={"engine": _ENGINE})
+@task(
+    name="list",
+    auto_shortflags=False,
+    help={"engine": _ENGINE, "json": "print JSON, with the version of every package in our own"},
+)
 @edge
-def list_(c: Context, engine: str | None = None) -> None:
+def list_(c: Context, engine: str | None = None, json: bool = False) -> None:
     """List the images described here, whether they are made, and those of the engine, if one is there.
 
     Example: inv images.list
     """
     from tasks import imaging
 
-    imaging.list_images(engine or "")
+    imaging.list_images(engine or "", json)
 
 
 @task(

@@ -21,7 +21,7 @@ from allup.images import commands, contexts, description, engines, making, regis
 from allup.images.engines import Build, Engine
 from allup.images.references import Reference
 from allup.report.tables import table
-from tasks import withheld
+from tasks import image_settings, withheld
 from tasks.checkout import CHECKOUT
 from tasks.output import SCHEMA, say, say_json, tell
 
@@ -57,7 +57,7 @@ def asked(
     dockerfile: str | None,
     build_args: Sequence[str],
     anew: bool,
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str],
 ) -> Asked:
     """What the flags and the old variables ask for; raises InputError for an argument without a name."""
     arguments: dict[str, str | None] = {"PYTHON": environ["PYTHON"]} if environ.get("PYTHON") else {}
@@ -115,8 +115,9 @@ def build_own(name: str, anew: bool) -> None:
 
 def build_asked(asked: Asked, engine_name: str, into: str) -> None:
     """Builds of a Dockerfile, here or in minikube's daemon."""
-    found = engine(engine_name, os.environ) if not into else _inside(into)
-    build(found, asked, os.environ)
+    said = image_settings.environ()
+    found = engine(engine_name, said) if not into else _inside(into)
+    build(found, asked, said)
 
 
 def _inside(into: str) -> Engine:
@@ -138,15 +139,9 @@ def build(
 ) -> Reference:
     """The image of a Dockerfile, built unless it is there and made of the same. *told* hears which, and
     *output* is where the engine prints."""
-    context = Path(asked.context).expanduser()
-    dockerfile = Path(asked.dockerfile)
-    if not dockerfile.is_absolute() and not dockerfile.is_file():
-        dockerfile = context / asked.dockerfile
+    context, dockerfile = _places(asked)
     reference = Reference.parse(asked.image)
-    values = {name: environ.get(name) if v is None else v for name, v in asked.arguments.items()}
-    if asked.target:
-        values["--target"] = asked.target
-    content = contexts.content_key(context, dockerfile, values)
+    content = content_of(asked, environ)
     if not asked.anew:
         there = commands.run(engine.content(reference), environ)
         if there.code == 0 and there.out.strip() == content:
@@ -166,6 +161,22 @@ def build(
     return reference
 
 
+def content_of(asked: Asked, environ: Mapping[str, str]) -> str:
+    """What tells this image from one that is made of something else, 64 hex digits; nothing is built."""
+    values = {name: environ.get(name) if v is None else v for name, v in asked.arguments.items()}
+    if asked.target:
+        values["--target"] = asked.target
+    return contexts.content_key(*_places(asked), values)
+
+
+def _places(asked: Asked) -> tuple[Path, Path]:
+    """The context and the Dockerfile."""
+    context, dockerfile = Path(asked.context).expanduser(), Path(asked.dockerfile)
+    if not dockerfile.is_absolute() and not dockerfile.is_file():
+        dockerfile = context / asked.dockerfile
+    return context, dockerfile
+
+
 def tag(source: str, target: str, engine_name: str) -> None:
     """Gives an image another name."""
     found = engine(engine_name, os.environ)
@@ -178,24 +189,26 @@ def push_task(
     name: str, image: str | None, repository: str | None, user: str | None, insecure: bool, engine_name: str
 ) -> None:
     """Pushes, after a log-in when a password is given."""
-    found = engine(engine_name, os.environ)
-    reference = _own(name, found) if name else Reference.parse(image_name(image, os.environ))
-    prefix = os.environ.get("DOCKER_REPO", "") if repository is None else repository
+    said = image_settings.environ()
+    found = engine(engine_name, said)
+    reference = _own(name, found) if name else Reference.parse(image_name(image, said))
+    prefix = said.get("DOCKER_REPO", "") if repository is None else repository
     if not prefix and not reference.registry:
         raise InputError(
             f"image {reference}",
             "names no registry, and no prefix is given",
             next_step="Give --repository (DOCKER_REPO), such as localhost:5000/",
         )
-    with login_file(reference.under(prefix).registry, user) as authfile:
+    who = user or said.get("DOCKER_USER", "")
+    with login_file(reference.under(prefix).registry, who) as authfile:
         push(found, reference, prefix, os.environ, authfile=authfile, insecure=insecure)
 
 
 @contextmanager
-def login_file(registry: str, user: str | None = None) -> Iterator[str]:
-    """A docker config with the log-in at *registry* that *user* (DOCKER_USER) and DOCKER_PASSWORD are; ``""``
-    where they say none. No child process inherits the password."""
-    password, user = _password(), user or os.environ.get("DOCKER_USER")
+def login_file(registry: str, user: str) -> Iterator[str]:
+    """A docker config with the log-in at *registry* that *user* and DOCKER_PASSWORD are; ``""`` where they
+    say none. No child process inherits the password."""
+    password = _password()
     if not (password and user):
         yield ""
         return
@@ -261,8 +274,9 @@ def load(name: str, image: str | None, into: str, engine_name: str, anew: bool) 
         _LOADERS[kind](made, which, anew)
         say(str(made.reference))
         return
-    reference = Reference.parse(image_name(image, os.environ))
-    found = engine(engine_name, os.environ)
+    said = image_settings.environ()
+    reference = Reference.parse(image_name(image, said))
+    found = engine(engine_name, said)
     load_built(found, reference, kind, which)
     say(str(reference))
 
@@ -338,28 +352,46 @@ _LOADERS = {
 # ── list, secret, check ──────────────────────────────────────────────────────────────────────────────
 
 
-def list_images(engine_name: str) -> None:
+def list_images(engine_name: str, as_json: bool = False) -> None:
     """Our own, then the engine's."""
-    rows: list[tuple[object, ...]] = []
-    for name in description.described(FOLDER):
-        described = description.read(FOLDER, name)
-        try:
-            made = making.cached(described, os.environ, making.this_machine())
-        except AllupError as error:
-            made, state = None, error.fact
-        else:
-            state = "made" if made else f"not made: inv images.build {name}"
-        size = f"{made.file.stat().st_size / 1e6:.0f} MB" if made else ""
-        rows.append((name, described.reference, size, state))
+    own = [_described(name) for name in description.described(FOLDER)]
+    others: list[tuple[str, str, str]] = []
     try:
         found = engine(engine_name, os.environ)
         listed = commands.must(found.list(), os.environ, found.kind).out
         for line in listed.splitlines():
             image, _, size = line.strip().partition(" ")
-            rows.append((found.kind, image, size.strip(), ""))
+            others.append((found.kind, image, size.strip()))
     except AllupError as error:
         tell(f"warning: {error}")
+    if as_json:
+        engines_ = [{"engine": kind, "image": image, "size": size} for kind, image, size in others]
+        entries = [entry for entry, _ in own]
+        say_json({"schema": SCHEMA, "type": "image-list", "images": entries, "engines": engines_})
+        return
+    rows = [row for _, row in own] + [(*other, "") for other in others]
     say(table(("FROM", "IMAGE", "SIZE", "STATE"), rows) if rows else "No images.")
+
+
+def _described(name: str) -> tuple[Mapping[str, Any], tuple[object, ...]]:
+    """An image of images/ as JSON has it, and as a row."""
+    described = description.read(FOLDER, name)
+    try:
+        made = making.cached(described, os.environ, making.this_machine())
+    except AllupError as error:
+        made, state = None, error.fact
+    else:
+        state = "made" if made else f"not made: inv images.build {name}"
+    size = made.file.stat().st_size if made else None
+    entry = {
+        "name": name,
+        "image": str(described.reference),
+        "made": made is not None,
+        "digest": made.digest if made else None,
+        "bytes": size,
+        "packages": made.packages if made else {},
+    }
+    return entry, (name, described.reference, f"{size / 1e6:.0f} MB" if size else "", state)
 
 
 def secret(
@@ -380,7 +412,8 @@ def secret(
     from allup.refs import ObjectRef
     from tasks import where
 
-    server = os.environ.get("DOCKER_SERVER", "") if server is None else server
+    said = image_settings.environ()
+    server = said.get("DOCKER_SERVER", "") if server is None else server
     if docker_config:
         file = Path(docker_config).expanduser()
         if not file.is_file():
@@ -388,12 +421,12 @@ def secret(
         text = registrylogin.from_docker_config(file.read_text(encoding="utf-8"), docker_config, server)
     else:
         password = _password()
-        user = user or os.environ.get("DOCKER_USER", "")
+        user = user or said.get("DOCKER_USER", "")
         if not password:
             raise InputError(
                 f"Secret {name}", "has no password", next_step="Set DOCKER_PASSWORD, or give --docker-config"
             )
-        mail = email or os.environ.get("DOCKER_EMAIL", "")
+        mail = email or said.get("DOCKER_EMAIL", "")
         text = registrylogin.of_password(server, user, password, mail, f"Secret {name}")
     redactor = Redactor()
     redactor.add(text)

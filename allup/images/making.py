@@ -17,12 +17,12 @@ import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from allup.errors import AllupError
-from allup.images import layers, oci
+from allup.images import layers, oci, packages
 from allup.images.commands import Command, must, which
 from allup.images.description import Description
 from allup.images.layers import MOMENT, Layer, Link
@@ -47,7 +47,8 @@ _PYTHON = re.compile(rb"^Package: python(3\.\d+)-minimal\n(?:.+\n)*?Version: (\d
 @dataclass(frozen=True)
 class Made:
     """An image in the cache. *digest* is what a node knows it by; *by_content* its name that says what it is
-    made of; *fresh* that it was made just now."""
+    made of; *fresh* that it was made just now. *packages* are the versions in it, by ``debian`` and
+    ``python`` and by name; none where it was not told when it was made."""
 
     reference: Reference
     by_content: Reference
@@ -55,6 +56,7 @@ class Made:
     digest: str
     content: str
     fresh: bool
+    packages: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,11 +108,15 @@ def make(
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix=".making-") as scratch:
         folder = Path(scratch)
-        base, python = _base(description, machine, cache, environ, say, anew)
+        base, facts_of_base = _base(description, machine, cache, environ, say, anew)
         parts = [base]
+        has = {
+            "debian": facts_of_base.get("packages") or {},
+            "python": packages.python(description.requirements),
+        }
         if description.requirements:
             say(f"{description.name}: Python packages, by pip")
-            parts.append(_python_layer(description, python, folder, environ))
+            parts.append(_python_layer(description, facts_of_base["python"], folder, environ))
         own: dict[str, Path | bytes | Link] = {
             **description.files,
             **{path: Link(target) for path, target in description.links.items()},
@@ -140,9 +146,10 @@ def make(
         )
         _forget(cache, description.name)
         image.replace(file)
-        facts.write_text(json.dumps({"digest": digest, "reference": str(description.reference)}) + "\n")
+        told = {"digest": digest, "reference": str(description.reference), "packages": has}
+        facts.write_text(json.dumps(told) + "\n")
     by_content = description.content_name(content)
-    return Made(description.reference, by_content, file, digest, content, fresh=True)
+    return Made(description.reference, by_content, file, digest, content, fresh=True, packages=has)
 
 
 def cached(description: Description, environ: Mapping[str, str], machine: Machine) -> Made | None:
@@ -152,8 +159,12 @@ def cached(description: Description, environ: Mapping[str, str], machine: Machin
     facts = file.with_suffix(".json")
     if not (file.is_file() and facts.is_file()):
         return None
-    digest = json.loads(facts.read_text())["digest"]
-    return Made(description.reference, description.content_name(content), file, digest, content, fresh=False)
+    told = json.loads(facts.read_text())
+    return Made(
+        *(description.reference, description.content_name(content), file, told["digest"], content),
+        fresh=False,
+        packages=told.get("packages") or {},
+    )
 
 
 # ── Debian ───────────────────────────────────────────────────────────────────────────────────────────
@@ -184,13 +195,14 @@ def _base(
     environ: Mapping[str, str],
     say: Callable[[str], None],
     anew: bool,
-) -> tuple[Layer, str]:
-    """The layer of Debian packages, which images share, and the version of Python in it, if any."""
+) -> tuple[Layer, Mapping[str, Any]]:
+    """The layer of Debian packages, which images share, and what is in it: ``packages`` with their versions
+    and the version of ``python``, ``""`` where there is none."""
     key = description.base_key(machine.suite, machine.architecture)
     file = cache / f"base-{key[:16]}.tar"
     facts = file.with_suffix(".json")
     if not anew and file.is_file() and facts.is_file():
-        return layers.hashed_file(file), json.loads(facts.read_text())["python"]
+        return layers.hashed_file(file), json.loads(facts.read_text())
     say(f"{description.name}: Debian packages, by mmdebstrap")
     with tempfile.TemporaryDirectory(dir=cache, prefix=".base-") as scratch:
         written = Path(scratch) / "base.tar"
@@ -198,9 +210,12 @@ def _base(
             layer, installed = layers.of_root(stream, written)
         written.replace(file)
     found = _PYTHON.search(installed)
-    python = found[2].decode() if found else ""
-    facts.write_text(json.dumps({"python": python}) + "\n")
-    return Layer(file, layer.digest, layer.size), python
+    told = {
+        "python": found[2].decode() if found else "",
+        "packages": packages.debian(installed.decode(errors="replace")),
+    }
+    facts.write_text(json.dumps(told) + "\n")
+    return Layer(file, layer.digest, layer.size), told
 
 
 @contextmanager

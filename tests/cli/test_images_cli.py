@@ -16,9 +16,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import pytest
 
-from tests.cli.invoking import Inv
+from tests.cli.invoking import ROOT, Inv
 
 
 def needs(program: str) -> pytest.MarkDecorator:
@@ -115,6 +116,28 @@ def test_what_cannot_be_is_refused_in_one_sentence(building: Inv, tmp_path: Path
         (("images.secret", "--user", "me"), "Set DOCKER_PASSWORD"),
     ):
         assert said in building.refused(*words)
+
+
+def test_the_list_as_json_holds_its_schema(building: Inv) -> None:
+    told = json.loads(building.fine("images.list", "--json"))
+    schema = json.loads((ROOT / "docs" / "results.schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(told)
+    described = {entry["name"]: entry["image"] for entry in told["images"]}
+    assert described["postgres"] == "local/postgres:15"
+
+
+@needs("buildah")
+def test_settings_files_say_what_variables_say_and_variables_win(
+    building: Inv, context: Path, settings_file: Path
+) -> None:
+    (context / "Other").write_text("FROM scratch\n")
+    settings_file.write_text("images:\n  docker_image: local/said:1\n  dockerfile: Other\n")
+    words = ("images.build", "--context", str(context))
+    assert "local/said:1 is built." in building.fine(*words)
+    assert "local/win:1 is built." in building.fine(*words, environ={"DOCKER_IMAGE": "local/win:1"})
+    settings_file.write_text("images:\n  dockerfil: Other\n")
+    assert "did you mean 'dockerfile'?" in building.refused(*words)
+    assert "invoke.yaml:2" in building.refused(*words)
 
 
 # Images that compose files build

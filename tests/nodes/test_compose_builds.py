@@ -143,11 +143,14 @@ def test_unchanged_it_is_neither_built_nor_loaded_nor_rolled(built: Built) -> No
     assert "is unchanged." in told
     assert "already" in told
     assert built.seen.pods() == before
+    assert "is built." not in built.up("--dry-run")
 
 
 def test_another_content_is_another_image_and_rolls_the_pods(built: Built) -> None:
     before = built.image()
     (built.folder / "web" / "text").write_text("two")
+    assert "is built." not in built.up("--dry-run")
+    assert built.image() == before
     built.up()
     assert built.image() != before
     assert run(built.seen, "web", "read", "/text").stdout.strip() == "two"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from allup.errors import AllupError, InputError
-from allup.images import layers, making, oci
+from allup.images import layers, making, oci, packages
 from allup.images.description import Description, described, read
 from allup.images.making import Machine
 from allup.images.references import Reference
@@ -129,7 +129,7 @@ def names(layer: layers.Layer) -> dict[str, tarfile.TarInfo]:
         return {member.name: member for member in tar}
 
 
-STATUS = b"Package: tini\nVersion: 1\n\nPackage: python3.11-minimal\nStatus: ok\nVersion: 3.11.2-6+deb12u6\n"
+STATUS = b"Package: tini\nVersion: 1\n\nPackage: python3.11-minimal\nStatus: install ok installed\nVersion: 3.11.2-6+deb12u6\n"
 
 
 def test_a_root_loses_what_tells_where_it_was_made(tmp_path: Path) -> None:
@@ -290,6 +290,21 @@ def test_an_unchanged_description_is_not_made_again_and_a_changed_one_is(
     assert len(calls) == 1  # the root of packages is shared
     assert calls[0].endswith("bookworm - /etc/apt/sources.list.d/some.sources")
     assert "--include=tini" in calls[0]
+
+
+def test_an_image_tells_the_version_of_every_package_in_it_later_too(
+    tmp_path: Path, programs: dict[str, str]
+) -> None:
+    described = make(tmp_path / "images")
+    told = making.make(described, programs, say=print, machine=MACHINE).packages
+    assert told["debian"] == {"tini": "1", "python3.11-minimal": "3.11.2-6+deb12u6"}
+    before = making.cached(described, programs, MACHINE)
+    assert before is not None
+    assert before.packages == told
+    lock = "dask==2026.8.0 \\\n    --hash=sha256:0\n# numpy==1 is not wanted\n"
+    assert packages.python(lock) == {"dask": "2026.8.0"}
+    gone = "Package: a\nStatus: deinstall ok config-files\nVersion: 1\n\nPackage: b\nVersion: 2\n"
+    assert packages.debian(gone) == {"b": "2"}
 
 
 def test_packages_that_are_only_unpacked_leave_out_what_is_not_wanted(
