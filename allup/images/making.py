@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from allup.errors import AllupError
-from allup.images import layers, oci, packages
+from allup.images import layers, oci
 from allup.images.commands import Command, must, which
 from allup.images.description import Description
 from allup.images.layers import MOMENT, Layer, Link
+from allup.images.packages import debian_packages, python_packages
 from allup.images.references import Reference
 from allup.sandbox.paths import cache_home
 
@@ -112,7 +113,7 @@ def make(
         parts = [base]
         has = {
             "debian": facts_of_base.get("packages") or {},
-            "python": packages.python(description.requirements),
+            "python": python_packages(description.requirements),
         }
         if description.requirements:
             say(f"{description.name}: Python packages, by pip")
@@ -212,7 +213,7 @@ def _base(
     found = _PYTHON.search(installed)
     told = {
         "python": found[2].decode() if found else "",
-        "packages": packages.debian(installed.decode(errors="replace")),
+        "packages": debian_packages(installed.decode(errors="replace")),
     }
     facts.write_text(json.dumps(told) + "\n")
     return Layer(file, layer.digest, layer.size), told

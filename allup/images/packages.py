@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 
-def debian(installed: str) -> Mapping[str, str]:
+def debian_packages(installed: str) -> Mapping[str, str]:
     """Versions by package, of dpkg's list: stanzas of ``Package:`` and ``Version:``. Packages that are gone
     but for their configuration are none.
 
-    >>> debian("Package: tini\\nVersion: 0.19.0-1\\n")
+    >>> debian_packages("Package: tini\\nVersion: 0.19.0-1\\n")
     {'tini': '0.19.0-1'}
     """
     found = {}
@@ -21,10 +21,10 @@ def debian(installed: str) -> Mapping[str, str]:
     return dict(sorted(found.items()))
 
 
-def python(requirements: str) -> Mapping[str, str]:
+def python_packages(requirements: str) -> Mapping[str, str]:
     """Versions by package, of a lock of pip-compile.
 
-    >>> python("dask==2026.8.0 \\\\\\n    --hash=sha256:0\\n")
+    >>> python_packages("dask==2026.8.0 \\\\\\n    --hash=sha256:0\\n")
     {'dask': '2026.8.0'}
     """
     pins = (line.split()[0].partition("==") for line in requirements.splitlines() if "==" in line)

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from allup.errors import AllupError, InputError
-from allup.images import layers, making, oci, packages
+from allup.images import layers, making, oci
 from allup.images.description import Description, described, read
 from allup.images.making import Machine
+from allup.images.packages import debian_packages, python_packages
 from allup.images.references import Reference
 
 IMAGES = Path(__file__).parents[3] / "images"
@@ -302,9 +303,9 @@ def test_an_image_tells_the_version_of_every_package_in_it_later_too(
     assert before is not None
     assert before.packages == told
     lock = "dask==2026.8.0 \\\n    --hash=sha256:0\n# numpy==1 is not wanted\n"
-    assert packages.python(lock) == {"dask": "2026.8.0"}
+    assert python_packages(lock) == {"dask": "2026.8.0"}
     gone = "Package: a\nStatus: deinstall ok config-files\nVersion: 1\n\nPackage: b\nVersion: 2\n"
-    assert packages.debian(gone) == {"b": "2"}
+    assert debian_packages(gone) == {"b": "2"}
 
 
 def test_packages_that_are_only_unpacked_leave_out_what_is_not_wanted(
