@@ -130,7 +130,10 @@ def names(layer: layers.Layer) -> dict[str, tarfile.TarInfo]:
         return {member.name: member for member in tar}
 
 
-STATUS = b"Package: tini\nVersion: 1\n\nPackage: python3.11-minimal\nStatus: install ok installed\nVersion: 3.11.2-6+deb12u6\n"
+STATUS = (
+    b"Package: tini\nVersion: 1\n\n"
+    b"Package: python3.11-minimal\nStatus: install ok installed\nVersion: 3.11.2-6+deb12u6\n"
+)
 
 
 def test_a_root_loses_what_tells_where_it_was_made(tmp_path: Path) -> None:
@@ -293,21 +296,6 @@ def test_an_unchanged_description_is_not_made_again_and_a_changed_one_is(
     assert "--include=tini" in calls[0]
 
 
-def test_an_image_tells_the_version_of_every_package_in_it_later_too(
-    tmp_path: Path, programs: dict[str, str]
-) -> None:
-    described = make(tmp_path / "images")
-    told = making.make(described, programs, say=print, machine=MACHINE).packages
-    assert told["debian"] == {"tini": "1", "python3.11-minimal": "3.11.2-6+deb12u6"}
-    before = making.cached(described, programs, MACHINE)
-    assert before is not None
-    assert before.packages == told
-    lock = "dask==2026.8.0 \\\n    --hash=sha256:0\n# numpy==1 is not wanted\n"
-    assert python_packages(lock) == {"dask": "2026.8.0"}
-    gone = "Package: a\nStatus: deinstall ok config-files\nVersion: 1\n\nPackage: b\nVersion: 2\n"
-    assert debian_packages(gone) == {"b": "2"}
-
-
 def test_packages_that_are_only_unpacked_leave_out_what_is_not_wanted(
     tmp_path: Path, programs: dict[str, str]
 ) -> None:
@@ -324,6 +312,21 @@ def test_a_failing_mmdebstrap_is_told_in_its_own_last_words(tmp_path: Path, prog
     with pytest.raises(AllupError, match=r"mmdebstrap failed \(25\). E: no such package: tinny"):
         making.make(make(tmp_path / "images"), programs, say=lambda _: None, machine=MACHINE)
     assert not list((tmp_path / "cache" / "allup" / "images").glob("*.tar"))
+
+
+def test_an_image_tells_the_version_of_every_package_in_it_later_too(
+    tmp_path: Path, programs: dict[str, str]
+) -> None:
+    described = make(tmp_path / "images")
+    told = making.make(described, programs, say=print, machine=MACHINE).packages
+    assert told["debian"] == {"tini": "1", "python3.11-minimal": "3.11.2-6+deb12u6"}
+    before = making.cached(described, programs, MACHINE)
+    assert before is not None
+    assert before.packages == told
+    lock = "dask==2026.8.0 \\\n    --hash=sha256:0\n# numpy==1 is not wanted\n"
+    assert python_packages(lock) == {"dask": "2026.8.0"}
+    gone = "Package: a\nStatus: deinstall ok config-files\nVersion: 1\n\nPackage: b\nVersion: 2\n"
+    assert debian_packages(gone) == {"b": "2"}
 
 
 def test_a_missing_mmdebstrap_is_told_with_the_command_that_installs_it(tmp_path: Path) -> None:
