@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from allup.compose.building import ImageBuild
 from allup.errors import InputError
-from allup.images import commands
 from allup.images.engines import Engine
 from allup.images.references import Reference
 from tasks import image_settings, imaging, where, withheld
@@ -90,7 +89,7 @@ def _build(engine: Engine, one: ImageBuild) -> Reference:
     named = _name(one)
     with _asked(one) as (asked, environ):
         built = imaging.build(engine, asked, environ, told=tell, output=_STDERR)
-    commands.must(engine.tag(built, named), os.environ, f"image {built}")
+    imaging.name_too(engine, built, named)
     return named
 
 

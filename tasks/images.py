@@ -145,9 +145,9 @@ def list_(c: Context, engine: str | None = None, json: bool = False) -> None:
 
     Example: inv images.list
     """
-    from tasks import imaging
+    from tasks import image_list
 
-    imaging.list_images(engine or "", json)
+    image_list.list_images(engine or "", json)
 
 
 @task(
@@ -192,9 +192,9 @@ def registry_up(c: Context, port: str | None = None, engine: str | None = None) 
 
     Example: inv images.registry-up --port 5001
     """
-    from tasks import imaging
+    from tasks import image_registry
 
-    imaging.registry_up(port, engine or "")
+    image_registry.registry_up(port, engine or "")
 
 
 @task(auto_shortflags=False, help={"purge": "forget its images too"})
@@ -204,9 +204,9 @@ def registry_down(c: Context, purge: bool = False) -> None:
 
     Example: inv images.registry-down
     """
-    from tasks import imaging
+    from tasks import image_registry
 
-    imaging.registry_down(purge)
+    image_registry.registry_down(purge)
 
 
 @task(

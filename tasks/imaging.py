@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import tempfile
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -179,10 +175,14 @@ def _places(asked: Asked) -> tuple[Path, Path]:
 
 def tag(source: str, target: str, engine_name: str) -> None:
     """Gives an image another name."""
-    found = engine(engine_name, os.environ)
-    names = Reference.parse(source), Reference.parse(target)
-    commands.must(found.tag(*names), os.environ, f"image {source}")
+    found = engine(engine_name, image_settings.environ())
+    name_too(found, Reference.parse(source), Reference.parse(target))
     say(f"{source} is also {target}.")
+
+
+def name_too(engine: Engine, source: Reference, target: Reference) -> None:
+    """Gives an image of the engine's another name."""
+    commands.must(engine.tag(source, target), os.environ, f"image {source}")
 
 
 def push_task(
@@ -230,7 +230,7 @@ def push(
     """Tags *reference* under *prefix* and pushes it; returns the name it has there."""
     target = reference.under(prefix)
     if target != reference:
-        commands.must(engine.tag(reference, target), environ, f"image {reference}")
+        name_too(engine, reference, target)
     plain = insecure or registries.local(target.registry)
     pushing = engine.push(target, authfile=authfile, insecure=plain)
     commands.shown(pushing, environ, f"image {target}", output)
@@ -349,49 +349,7 @@ _LOADERS = {
 }
 
 
-# ── list, secret, check ──────────────────────────────────────────────────────────────────────────────
-
-
-def list_images(engine_name: str, as_json: bool = False) -> None:
-    """Our own, then the engine's."""
-    own = [_described(name) for name in description.described(FOLDER)]
-    others: list[tuple[str, str, str]] = []
-    try:
-        found = engine(engine_name, os.environ)
-        listed = commands.must(found.list(), os.environ, found.kind).out
-        for line in listed.splitlines():
-            image, _, size = line.strip().partition(" ")
-            others.append((found.kind, image, size.strip()))
-    except AllupError as error:
-        tell(f"warning: {error}")
-    if as_json:
-        engines_ = [{"engine": kind, "image": image, "size": size} for kind, image, size in others]
-        entries = [entry for entry, _ in own]
-        say_json({"schema": SCHEMA, "type": "image-list", "images": entries, "engines": engines_})
-        return
-    rows = [row for _, row in own] + [(*other, "") for other in others]
-    say(table(("FROM", "IMAGE", "SIZE", "STATE"), rows) if rows else "No images.")
-
-
-def _described(name: str) -> tuple[Mapping[str, Any], tuple[object, ...]]:
-    """An image of images/ as JSON has it, and as a row."""
-    described = description.read(FOLDER, name)
-    try:
-        made = making.cached(described, os.environ, making.this_machine())
-    except AllupError as error:
-        made, state = None, error.fact
-    else:
-        state = "made" if made else f"not made: inv images.build {name}"
-    size = made.file.stat().st_size if made else None
-    entry = {
-        "name": name,
-        "image": str(described.reference),
-        "made": made is not None,
-        "digest": made.digest if made else None,
-        "bytes": size,
-        "packages": made.packages if made else {},
-    }
-    return entry, (name, described.reference, f"{size / 1e6:.0f} MB" if size else "", state)
+# ── secret, check ──────────────────────────────────────────────────────────────────────────────
 
 
 def secret(
@@ -512,113 +470,3 @@ def _images(body: Any) -> Sequence[str]:
     if isinstance(body, list):
         return [image for inner in body for image in _images(inner)]
     return []
-
-
-# ── a registry on this machine ───────────────────────────────────────────────────────────────────────
-
-
-def registry_up(port_text: str | None, engine_name: str) -> None:
-    """Starts it, in Docker or as Debian's docker-registry; waits until it answers."""
-    from tasks.preparing import whole_number
-
-    port = whole_number("--port", port_text, registries.PORT)
-    if registries.answers(port):
-        say(f"A registry answers on localhost:{port}.")
-        return
-    found = None
-    try:
-        found = engine(engine_name, os.environ)
-    except AllupError:
-        pass
-    if found is not None and found.kind == "docker":
-        _registry_in_docker(found, port)
-    else:
-        _registry_process(port)
-    give_up, pause = time.monotonic() + 30, threading.Event()
-    while not registries.answers(port):
-        if time.monotonic() > give_up:
-            raise AllupError("the registry", f"does not answer on port {port}", evidence=_registry_log())
-        pause.wait(0.2)
-    say(f"The registry answers on localhost:{port}. Push with --repository localhost:{port}/")
-    tell("Nodes of kind and minikube do not reach it as localhost: inv images.load brings them images.")
-
-
-def _registry_in_docker(engine: Engine, port: int) -> None:
-    there = commands.run(replace_argv(engine, "container", "inspect", registries.CONTAINER), os.environ)
-    if there.code == 0:
-        registries.refuse_foreign(there.out)
-        commands.must(replace_argv(engine, "start", registries.CONTAINER), os.environ, "the registry")
-        return
-    commands.must(registries.in_docker(engine.program, port), os.environ, "the registry")
-
-
-def replace_argv(engine: Engine, *words: str) -> commands.Command:
-    """Any other command of the engine."""
-    return commands.Command((engine.program, *words), environ=engine.environ)
-
-
-def _registry_folder() -> Path:
-    from allup.sandbox.paths import state_home
-
-    return state_home(os.environ) / "registry"
-
-
-def _registry_log() -> str:
-    try:
-        lines = (_registry_folder() / "log").read_text(errors="replace").splitlines()
-    except OSError:
-        return ""
-    return " ".join(lines[-2:])[-400:]
-
-
-def _registry_process(port: int) -> None:
-    from allup.identity import Holder, boot_id, process_start
-
-    program = commands.which("docker-registry", os.environ)
-    folder = _registry_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(registries.configuration(folder, port))
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [program, "serve", str(folder / "config.json")],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    here = Holder.current()
-    holder = Holder(here.host, boot_id(), process.pid, process_start(process.pid) or "")
-    (folder / "process").write_text(str(holder))
-
-
-def registry_down(purge: bool) -> None:
-    """Stops what registry_up started, and nothing else."""
-    import shutil
-
-    from allup.identity import Holder
-
-    stopped = False
-    folder = _registry_folder()
-    if (folder / "process").is_file():
-        holder = Holder.parse((folder / "process").read_text().strip())
-        if holder is not None and not holder.surely_dead(Holder.current()):
-            os.kill(holder.pid, signal.SIGTERM)
-            stopped = True
-        (folder / "process").unlink()
-    if purge:
-        shutil.rmtree(folder, ignore_errors=True)
-    try:
-        found = engine("", os.environ)
-    except AllupError:
-        found = None
-    if found is not None and found.kind == "docker":
-        there = commands.run(replace_argv(found, "container", "inspect", registries.CONTAINER), os.environ)
-        if there.code == 0:
-            registries.refuse_foreign(there.out)
-            commands.must(
-                replace_argv(found, "rm", "--force", registries.CONTAINER), os.environ, "the registry"
-            )
-            if purge:
-                commands.run(replace_argv(found, "volume", "rm", registries.CONTAINER), os.environ)
-            stopped = True
-    say("The registry is stopped." if stopped else "No registry of ours runs.")
