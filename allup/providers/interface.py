@@ -12,7 +12,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, Protocol
 
+from allup.commands import Command
 from allup.errors import InputError
+from allup.sandbox.progress import Progress
 
 State = Literal["running", "stopped", "paused", "broken", "absent", "unknown"]
 
@@ -79,27 +81,32 @@ class Done:
     notes: tuple[str, ...] = ()
 
 
-class Told(Protocol):
-    """Is given the steps of something long."""
-
-    def __call__(self, step: str) -> None: ...
-
-
 class Provider(Protocol):
-    """One cluster of one provider. Each method raises AllupError when the provider's program fails, with its
-    last words; CannotDo for what the provider does not have."""
+    """One cluster of one provider. *told* is given the steps of what takes long.
 
-    kind: str
-    name: str
-    context: str
+    Each method raises AllupError when the provider's program fails, with its last words, and CannotDo for
+    what the provider does not have.
+    """
 
-    def up(self, wanted: Wanted, told: Told) -> Done:
+    @property
+    def kind(self) -> str:
+        """Which provider: the word of --provider."""
+
+    @property
+    def name(self) -> str:
+        """The cluster's name there."""
+
+    @property
+    def context(self) -> str:
+        """What its context is called."""
+
+    def up(self, wanted: Wanted, told: Progress) -> Done:
         """Creates it, starts it, or finds that it runs; its kubeconfig is right afterwards."""
 
-    def down(self, told: Told) -> Done:
+    def down(self, told: Progress) -> Done:
         """Stops it and keeps what is in it."""
 
-    def delete(self, told: Told) -> Done:
+    def delete(self, told: Progress) -> Done:
         """Destroys it and everything in it."""
 
     def status(self) -> ClusterState:
@@ -123,8 +130,8 @@ class Provider(Protocol):
     def docker_environment(self) -> Mapping[str, str]:
         """What leads docker to the engine in its node."""
 
-    def mount_command(self, source: str, target: str) -> tuple[str, ...]:
-        """The program that shows a folder of this machine to its nodes for as long as it runs."""
+    def mount_command(self, source: str, target: str) -> Command:
+        """The command that shows a folder of this machine to its nodes for as long as it runs."""
 
     def addons(self) -> Mapping[str, bool]:
         """Every addon, and whether it is enabled."""

@@ -1,7 +1,7 @@
 """What minikube prints, read. Pure; the shapes are those of minikube 1.38.1.
 
 ``status -o json`` and ``profile list -o json`` print plain JSON, but CloudEvents, one a line, when something
-is wrong; ``start``, ``stop`` and ``delete`` print CloudEvents always. klog's lines on standard error are noise.
+is wrong; ``start``, ``stop`` and ``delete`` print CloudEvents always. klog's lines on stderr are noise.
 """
 
 from __future__ import annotations
