@@ -6,11 +6,12 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from allup.commands import Command, Ended, Runner
 from allup.errors import AllupError, ClusterError, InputError, did_you_mean
 from allup.providers import records, tools
-from allup.providers.interface import CannotDo, ClusterState, Done, NodeState, State, Wanted
+from allup.providers.interface import CannotDo, ClusterState, Done, Lacking, NodeState, State, Wanted
 from allup.providers.kind import commands
 from allup.providers.kind.commands import Container
 from allup.sandbox.paths import write_private
@@ -20,8 +21,17 @@ KIND = "kind"
 
 
 @dataclass(frozen=True)
-class Kind:
+class Kind(Lacking):
     """The cluster *name*; *folder* is where our own kubeconfigs are."""
+
+    who = "kind"
+    lacks: ClassVar = {
+        "docker_environment": (
+            "its nodes run containerd and no docker",
+            "Load images: inv images.load --into kind",
+        ),
+        "addons": ("has no addons", "Apply their manifests, or use minikube"),
+    }
 
     name: str
     runner: Runner
@@ -149,29 +159,10 @@ class Kind:
             raise AllupError(self._subject, f"its node {node} has no address")
         return found[0]
 
-    def docker_environment(self) -> Mapping[str, str]:
-        """Nothing: kind's nodes have no docker in them."""
-        raise CannotDo(
-            "kind",
-            "its nodes run containerd and no docker",
-            next_step="Load images: inv images.load --into kind",
-        )
-
     def mount_command(self, source: str, target: str) -> Command:
-        """Nothing: a mount is made with the cluster."""
-        raise CannotDo(
-            "kind",
-            "mounts a folder only when a cluster is made",
-            next_step=f"Make one: inv cluster.up --provider kind --name OTHER --mount {source}:{target}",
-        )
-
-    def addons(self) -> Mapping[str, bool]:
-        """Nothing: kind has none."""
-        raise CannotDo("kind", "has no addons", next_step="Apply their manifests, or use minikube")
-
-    def enable(self, addons: Sequence[str]) -> Done:
-        """Nothing: kind has none."""
-        raise CannotDo("kind", "has no addons", next_step="Apply their manifests, or use minikube")
+        """Refuses: a mount is made with the cluster."""
+        again = f"inv cluster.up --provider kind --name OTHER --mount {source}:{target}"
+        raise CannotDo("kind", "mounts a folder only when a cluster is made", next_step=f"Make one: {again}")
 
     # ── asking ───────────────────────────────────────────────────────────────────────────────────────
 

@@ -111,7 +111,7 @@ class Minikube:
                 for node in found
             ),
             tuple((name, fact) for name, fact in facts if fact),
-            why,
+            why=why,
         )
 
     def list(self) -> Sequence[ClusterState]:
