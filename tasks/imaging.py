@@ -8,18 +8,20 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from invoke.context import Context
 
 from allup import commands
-from allup.errors import AllupError, ClusterError, Differences, InputError
+from allup.errors import AllupError, Differences, InputError
 from allup.images import contexts, description, engines, making, registries
 from allup.images.engines import Build, Engine
 from allup.images.references import Reference
+from allup.providers.choosing import DESKTOP, KIND, MINIKUBE, SANDBOX
 from allup.report.tables import table
 from tasks import withheld
 from tasks.checkout import CHECKOUT
@@ -123,8 +125,10 @@ def _inside(into: str) -> Engine:
         raise InputError(
             "--into", f"{into!r} has no daemon to build in", next_step="Build here, then inv images.load"
         )
-    printed = commands.must(engines.minikube_environment(profile or "minikube"), os.environ, "minikube").out
-    return Engine("docker", os.environ.get("DOCKER") or "docker", engines.into_minikube(printed))
+    from tasks.providing import providers
+
+    environ = providers().named(MINIKUBE, profile or None).docker_environment()
+    return Engine("docker", os.environ.get("DOCKER") or "docker", environ)
 
 
 def build(engine: Engine, asked: Asked, environ: Mapping[str, str]) -> Reference:
@@ -261,28 +265,18 @@ def load(name: str, image: str | None, into: str, engine_name: str, anew: bool) 
     say(str(reference))
 
 
-def _into_sandbox(made: making.Made, name: str, anew: bool) -> None:
-    from allup.sandbox import Sandboxes
+def _into_nodes(kind: str, made: making.Made, name: str, anew: bool) -> None:
+    """Into the nodes of a provider's cluster; a sandbox is spared what it has."""
+    from allup.providers.sandbox import Sandbox
+    from tasks.providing import providers
 
-    sandboxes: Any = Sandboxes(CHECKOUT, os.environ)
-    if not hasattr(sandboxes, "load_image"):
-        raise ClusterError("the sandbox", "has simulated nodes only, which run no image")
-    which = name or "sandbox"
-    there = sandboxes.images(which)
-    if not anew and made.by_content.full in there and made.reference.full in there:
-        tell(f"sandbox {which} has {made.reference} already")
+    cluster = providers().named(kind, name or None)
+    there = f"{cluster.kind} {cluster.name} has {made.reference}"
+    if isinstance(cluster, Sandbox) and not anew and cluster.has(made.by_content.full, made.reference.full):
+        tell(f"{there} already")
         return
-    sandboxes.load_image(which, made.file)
-    tell(f"sandbox {which} has {made.reference} now")
-
-
-def _into_kind(made: making.Made, name: str, anew: bool) -> None:
-    commands.must(engines.kind_load(str(made.file), name or "kind"), os.environ, f"image {made.reference}")
-
-
-def _into_minikube(made: making.Made, name: str, anew: bool) -> None:
-    profile = name or "minikube"
-    commands.must(engines.minikube_load(str(made.file), profile), os.environ, f"image {made.reference}")
+    cluster.load(made.file, made.reference.full)
+    tell(f"{there} now")
 
 
 def _into_docker(made: making.Made, name: str, anew: bool) -> None:
@@ -297,10 +291,8 @@ def _into_engine(engine: Engine, made: making.Made, anew: bool) -> None:
     commands.must(engine.load(str(made.file)), os.environ, f"image {made.reference}")
 
 
-_LOADERS = {
-    "sandbox": _into_sandbox,
-    "kind": _into_kind,
-    "minikube": _into_minikube,
+_LOADERS: Mapping[str, Callable[[making.Made, str, bool], None]] = {
+    **{kind: partial(_into_nodes, kind) for kind in (SANDBOX, KIND, MINIKUBE, DESKTOP)},
     "docker": _into_docker,
 }
 

@@ -25,6 +25,7 @@ _SWITCH = (
     "Switch Kubernetes on in Docker Desktop: Settings, Kubernetes (from 4.51: Kubernetes, Create cluster)"
 )
 _NO_FLAGS = "its size, version and nodes are set in Docker Desktop's own settings"
+_PKI = "Library/Group Containers/group.com.docker/pki"
 _INNER_KIND = "desktop"  # what Docker Desktop calls its cluster when it is made by kind
 
 
@@ -97,8 +98,13 @@ class Desktop(Lacking):
         self._product()
         return {"DOCKER_CONTEXT": "desktop-linux"}
 
-    def ours(self) -> bool:
-        """Whether the engine that docker talks to is Docker Desktop's; False when none answers."""
+    def owns(self, authority: bytes, environ: Mapping[str, str]) -> bool:
+        """Whether docker's engine is Docker Desktop's, on this machine, and *authority* is the certificate in
+        its own ``pki`` folder. Where there is no such folder (Linux), False."""
+        home = Path(environ.get("HOME") or Path.home())
+        own = [file.read_bytes() for file in (home / _PKI).glob("ca.crt")]
+        if not authority or authority not in own or not tools.engine_is_here(self.runner, "docker", environ):
+            return False
         try:
             return bool(self._product())
         except AllupError:

@@ -6,15 +6,16 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from allup.cluster.connect import connect, server_version
-from allup.cluster.requests import Api
 from allup.daily.reaching import addresses
 from allup.errors import AllupError
 from allup.fields import items, text
 from allup.providers.interface import ClusterState, Lacking, NodeState
 from allup.redaction import Redactor
+
+if TYPE_CHECKING:
+    from allup.cluster.requests import Api
 
 KIND = "existing"
 
@@ -49,6 +50,8 @@ class Existing(Lacking):
 
     def status(self) -> ClusterState:
         """What the cluster itself says; ``unknown`` with the reason when it does not answer."""
+        from allup.cluster.connect import server_version
+
         try:
             api = self.api()
             version = server_version(api)
@@ -76,6 +79,8 @@ class Existing(Lacking):
 
     def api(self) -> Api:
         """A connection as the kubeconfig says."""
+        from allup.cluster.connect import connect
+
         return connect(self.files, self.name, redactor=Redactor(), stop=threading.Event(), patience=2.0)
 
     def nodes(self, api: Api) -> Sequence[Mapping[str, Any]]:

@@ -13,15 +13,22 @@ from pathlib import Path
 from allup.sandbox.paths import checkout_key, explained, state_home
 
 _FOLDER = "_providers"  # no sandbox can have a name that begins so
+_LOCAL = "local"
 
 
 @dataclass(frozen=True)
 class Kept:
-    """One kubeconfig of ours: of which provider, and its name there."""
+    """One kubeconfig of ours: of which provider, its name there, whether the cluster is on this machine."""
 
     kind: str
     name: str
     kubeconfig: Path
+    local: bool
+
+    @property
+    def context(self) -> str:
+        """The context in it."""
+        return f"kind-{self.name}" if self.kind == "kind" else self.name
 
 
 def folder(checkout: Path, environ: Mapping[str, str]) -> Path:
@@ -43,7 +50,7 @@ def kubeconfig(root: Path, kind: str, name: str) -> Path:
 def forget(root: Path, kind: str, name: str) -> None:
     """Removes it and its folder."""
     place = root / kind / name
-    for file in place.glob("kubeconfig*"):
+    for file in [*place.glob("kubeconfig*"), place / _LOCAL]:
         file.unlink(missing_ok=True)
     if place.is_dir():
         place.rmdir()
@@ -52,5 +59,15 @@ def forget(root: Path, kind: str, name: str) -> None:
 def kept(root: Path) -> Sequence[Kept]:
     """Every one that is there."""
     return [
-        Kept(file.parent.parent.name, file.parent.name, file) for file in sorted(root.glob("*/*/kubeconfig"))
+        Kept(file.parent.parent.name, file.parent.name, file, (file.parent / _LOCAL).exists())
+        for file in sorted(root.glob("*/*/kubeconfig"))
     ]
+
+
+def mark(root: Path, kind: str, name: str, *, local: bool) -> None:
+    """Remembers whether the cluster is on this machine, as its provider said when it gave the kubeconfig."""
+    file = root / kind / name / _LOCAL
+    if local:
+        file.touch(mode=0o600)
+    else:
+        file.unlink(missing_ok=True)

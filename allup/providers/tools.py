@@ -65,6 +65,22 @@ def refuse_old(program: str, version: tuple[int, ...], oldest: tuple[int, ...], 
         )
 
 
+def engine_is_here(runner: Runner, engine: str, environ: Mapping[str, str]) -> bool:
+    """Whether *engine*'s containers are on this machine: by DOCKER_HOST, else by docker's current context."""
+    if engine != "docker":
+        return True
+    host = environ.get("DOCKER_HOST")
+    if not host:
+        ask = Command(
+            ("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"), patience=30.0
+        )
+        try:
+            host = runner(ask).out.strip()
+        except AllupError:
+            return False
+    return host.startswith(("unix://", "npipe://"))
+
+
 def numbers(text: str) -> tuple[int, ...]:
     """``v1.38.1`` or ``0.32.0`` as (1, 38, 1); () when there is none."""
     found = re.search(r"\bv?(\d+)\.(\d+)(?:\.(\d+))?", text)

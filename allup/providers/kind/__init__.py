@@ -3,3 +3,5 @@
 kind prints no JSON, fails always with 1, and has no stop and no start: its nodes are containers, so those are
 the engine's. Written for and tried against kind 0.32.0.
 """
+
+KIND = "kind"

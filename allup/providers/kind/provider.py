@@ -6,18 +6,16 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from allup.commands import Command, Ended, Runner
 from allup.errors import AllupError, ClusterError, InputError, did_you_mean
 from allup.providers import records, tools
 from allup.providers.interface import CannotDo, ClusterState, Done, Lacking, NodeState, State, Wanted
-from allup.providers.kind import commands
+from allup.providers.kind import KIND, commands
 from allup.providers.kind.commands import Container
 from allup.sandbox.paths import write_private
 from allup.sandbox.progress import Progress, Step
-
-KIND = "kind"
 
 
 @dataclass(frozen=True)
@@ -164,6 +162,20 @@ class Kind(Lacking):
         again = f"inv cluster.up --provider kind --name OTHER --mount {source}:{target}"
         raise CannotDo("kind", "mounts a folder only when a cluster is made", next_step=f"Make one: {again}")
 
+    def owns(self, cluster: Mapping[str, Any]) -> bool:
+        """Whether kind has a cluster of this name on this machine, with the same server and authority."""
+        import yaml
+
+        if not tools.engine_is_here(self.runner, self.engine, self.environ):
+            return False
+        ended = self._run(commands.kubeconfig(self.name))
+        try:
+            own = yaml.safe_load(ended.out)["clusters"][0]["cluster"] if ended.code == 0 else {}
+        except (yaml.YAMLError, KeyError, IndexError, TypeError):
+            own = {}
+        compared = ("server", "certificate-authority-data")
+        return bool(own) and all(own.get(key) == cluster.get(key) for key in compared)
+
     # ── asking ───────────────────────────────────────────────────────────────────────────────────────
 
     @property
@@ -203,6 +215,8 @@ class Kind(Lacking):
         printed = self._must(commands.kubeconfig(self.name), "gives no kubeconfig").out
         file = self._file()
         write_private(file, printed)
+        here = tools.engine_is_here(self.runner, self.engine, self.environ)
+        records.mark(self.folder, self.kind, self.name, local=here)
         return file
 
     def _shown(self, name: str, nodes: Sequence[Container]) -> ClusterState:

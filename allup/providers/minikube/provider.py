@@ -10,13 +10,12 @@ from allup.commands import Command, Ended, Runner
 from allup.errors import AllupError, ClusterError, InputError, did_you_mean
 from allup.providers import records, tools
 from allup.providers.interface import CannotDo, ClusterState, Done, NodeState, State, Wanted
-from allup.providers.minikube import answers, names
+from allup.providers.minikube import KIND, answers, names
 from allup.providers.minikube.answers import Node, Profile
 from allup.providers.minikube.commands import OLDEST, PROGRAM, Commands, without_docker_env
 from allup.providers.minikube.comparing import compare
 from allup.sandbox.progress import Progress, Step
 
-KIND = "minikube"
 _CONTAINERS = ("docker", "podman")
 
 
@@ -204,10 +203,15 @@ class Minikube:
             return Done(f"Addons {', '.join(addons)} were enabled.", False)
         return Done(f"Addons {', '.join(missing)} are enabled now.", True)
 
-    def authority(self) -> Path:
-        """The certificate of the authority that every profile of this machine's minikube has in common."""
+    def owns(self, authority: bytes) -> bool:
+        """Whether the profile is there, on this machine, and *authority* is the certificate that all profiles
+        of this machine's minikube have in common."""
         home = Path(self.environ.get("MINIKUBE_HOME") or self.environ.get("HOME") or Path.home())
-        return (home if home.name == ".minikube" else home / ".minikube") / "ca.crt"
+        file = (home if home.name == ".minikube" else home / ".minikube") / "ca.crt"
+        if not authority or not file.is_file() or file.read_bytes() != authority:
+            return False
+        profile = self._profile()
+        return profile is not None and self._is_here(profile)
 
     # ── asking ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -289,7 +293,16 @@ class Minikube:
         if not file.exists():
             raise AllupError(self._subject, f"wrote no kubeconfig to {file}")
         file.chmod(0o600)
+        profile = self._profile()
+        records.mark(self.folder, self.kind, self.name, local=profile is not None and self._is_here(profile))
         return file
+
+    def _is_here(self, profile: Profile) -> bool:
+        environ = {**self.environ, **without_docker_env(self.environ)}
+        if profile.driver in _CONTAINERS:
+            known = {name: value for name, value in environ.items() if value is not None}
+            return tools.engine_is_here(self.runner, profile.driver, known)
+        return profile.driver != "ssh"
 
 
 def _known(asked: Sequence[str], known: Mapping[str, bool]) -> None:
