@@ -24,7 +24,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
     iterable=["insecure_registry"],
     help={
         **WHICH,
-        "nodes": "how many; sandbox: simulated, or real for one that runs containers (default: 2, or as before)",
+        "nodes": "how many; sandbox: simulated (default: 2), or real for one that runs containers",
         "driver": "minikube's driver, such as docker or kvm2",
         "cpus": "CPUs of a node (minikube)",
         "memory": "memory of a node, such as 8g (minikube)",
