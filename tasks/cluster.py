@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from invoke.collection import Collection
 from invoke.context import Context
-from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from tasks.cluster_views import VIEWS, WHICH
@@ -234,19 +232,33 @@ def build(c: Context, nodes: str | None = None) -> None:
     _say("The tools of the sandbox are built.")
 
 
-@task(auto_shortflags=False)
+@task(
+    auto_shortflags=False,
+    help={
+        "context": "the cluster: a context of the kubeconfig (default: the one that is chosen)",
+        "kubeconfig": "the kubeconfig that has the context (default: KUBECONFIG, ~/.kube/config)",
+        "platform": "may we do what this platform needs? A folder of k8s/, or the name before its tasks",
+        "json": "print JSON",
+        "check": "leave with 5 when something will not work",
+    },
+)
 @edge
-def doctor(c: Context) -> None:
-    """Look for what stands in the way of a sandbox on this machine; changes nothing.
+def doctor(
+    c: Context,
+    context: str | None = None,
+    kubeconfig: str | None = None,
+    platform: str | None = None,
+    json: bool = False,
+    check: bool = False,
+) -> None:
+    """Look for what stands in a task's way, here, on the way to the cluster, and in it; changes nothing.
 
-    Example: inv cluster.doctor
+    Example: inv cluster.doctor --platform k8s
     """
-    from allup.sandbox import doctor as examine
+    from tasks import doctoring
 
-    findings = examine(CHECKOUT, os.environ)
-    _say(_table(("", "WHAT", "FOUND", "DO"), [(f.state, f.name, f.fact, f.remedy) for f in findings]))
-    if any(finding.state == "fail" for finding in findings):
-        raise Exit(code=1)
+    given = {"context": context, "kubeconfig": kubeconfig}
+    doctoring.examine(c, given, platform, as_json=json, strict=check)
 
 
 def _number(flag: str, given: str | None) -> int | None:
@@ -257,12 +269,6 @@ def _number(flag: str, given: str | None) -> int | None:
     if given.isascii() and given.isdigit():
         return int(given)
     raise InputError(flag, f"{given!r} is not a whole number")
-
-
-def _table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    from tabulate import tabulate
-
-    return tabulate([list(map(str, row)) for row in rows], headers, tablefmt="plain", disable_numparse=True)
 
 
 def _say(text: str) -> None:

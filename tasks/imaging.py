@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 
@@ -26,6 +26,9 @@ from allup.report.tables import table
 from tasks import withheld
 from tasks.checkout import CHECKOUT
 from tasks.output import SCHEMA, say, say_json, tell
+
+if TYPE_CHECKING:
+    from allup.loading import LoadedPlatform
 
 FOLDER = CHECKOUT / "images"
 _DEFAULT = "arl_img"
@@ -378,23 +381,9 @@ def secret(
 
 def check(c: Context, name: str, as_json: bool, strict: bool) -> None:
     """Every image of a platform, and what its registry says."""
-    from tasks import platforms
-    from tasks.preparing import prepare
-    from tasks.verb import Call, Verb
+    from tasks.materials import prepared
 
-    folder = CHECKOUT / "k8s" / name
-    if not (folder / "platform.py").is_file():
-        from allup.errors import did_you_mean
-
-        known = sorted(file.parent.name for file in (CHECKOUT / "k8s").glob("*/platform.py"))
-        raise InputError(
-            f"platform {name!r}",
-            f"is not there{did_you_mean(name, known)}",
-            next_step=f"There are {', '.join(known)}",
-        )
-    verb = Verb("check", "", "", "imaging:check")
-    prepared = prepare(Call(c, platforms.load(folder), verb, {}))
-    wanted = images_of(prepared.loaded)
+    wanted = images_of(prepared(c, name).loaded)
     config = Path(os.environ.get("DOCKER_CONFIG") or "~/.docker").expanduser() / "config.json"
     logins = registries.logins_of(config)
     found = [registries.presence(Reference.parse(image), logins) for image in wanted]
@@ -409,29 +398,11 @@ def check(c: Context, name: str, as_json: bool, strict: bool) -> None:
         raise Differences(f"platform {name}", f"{len(missing)} images are not known to be there")
 
 
-def images_of(loaded: Any) -> Sequence[str]:
+def images_of(loaded: LoadedPlatform) -> Sequence[str]:
     """Every image the manifests of a loaded platform name, with its values put in."""
-    from allup.substitution import substitute
+    from tasks.materials import bodies
 
-    platform = loaded.platform
-    found: dict[str, None] = {}
-    for component in loaded.enabled:
-        values = {**platform.values, **component.values, "component": component.name}
-        values |= {"instance": loaded.instance, "namespace": loaded.namespace, "platform": platform.name}
-        for document in loaded.documents.get(component.name, ()):
-            body = substitute(document.node, _plain(values), document.path)
-            found.update(dict.fromkeys(_images(body)))
-    return tuple(found)
-
-
-def _plain(value: Any) -> Any:
-    from allup.model.live import Live
-
-    if isinstance(value, Live):
-        return "0.0.0.0"
-    if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
-    return value
+    return tuple(dict.fromkeys(image for body in bodies(loaded) for image in _images(body)))
 
 
 def _images(body: Any) -> Sequence[str]:

@@ -83,7 +83,7 @@ def engine_is_here(runner: Runner, engine: str, environ: Mapping[str, str]) -> b
 
 def numbers(text: str) -> tuple[int, ...]:
     """``v1.38.1`` or ``0.32.0`` as (1, 38, 1); () when there is none."""
-    found = re.search(r"\bv?(\d+)\.(\d+)(?:\.(\d+))?", text)
+    found = re.search(r"(?<![\d.])v?(\d+)\.(\d+)(?:\.(\d+))?", text)
     return tuple(int(part) for part in found.groups() if part) if found else ()
 
 
