@@ -56,7 +56,7 @@ def up(
     What runs already is left alone, what was stopped or died is started again. The sandbox's tools are built
     the first time, which takes minutes. What stands behind -- goes to the provider's own create or start.
 
-    Example: inv cluster.up --provider minikube --profile p --cpus 4 --memory 8g --addons ingress
+    Example: inv cluster.up --provider minikube --profile dev --cpus 4 --memory 8g --addons ingress
     """
     from allup.providers.interface import Wanted
     from tasks import providing

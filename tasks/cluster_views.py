@@ -108,7 +108,7 @@ def addons(
 ) -> None:
     """List a minikube profile's addons, or enable some.
 
-    Example: inv cluster.addons --profile p --enable ingress,metrics-server
+    Example: inv cluster.addons --profile dev --enable ingress,metrics-server
     """
     from tasks import providing
     from tasks.preparing import names
@@ -127,7 +127,7 @@ def docker_env(
 ) -> None:
     """Print what leads docker to the engine in a cluster's node, for eval.
 
-    Example: eval "$(inv cluster.docker-env --profile p)"
+    Example: eval "$(inv cluster.docker-env --profile dev)"
     """
     from tasks import providing
 
@@ -152,7 +152,7 @@ def mount(
 
     A mount that is there for good is faster: cluster.up --mount, when the cluster is made.
 
-    Example: inv cluster.mount --profile p ~/reana/sources /code
+    Example: inv cluster.mount --profile dev ~/reana/sources /code
     """
     from tasks import providing
 

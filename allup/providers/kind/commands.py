@@ -19,7 +19,7 @@ ENGINES = ("docker", "podman", "nerdctl")
 _CLUSTER, _ROLE = "io.x-k8s.kind.cluster", "io.x-k8s.kind.role"
 _QUICK, _LOOKING = 30.0, 60.0
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,48}[a-z0-9])?")
-_STEP = re.compile(r"^\s*[•✓✗]\s*(?P<step>.*?)\s*(?:\.\.\.)?\s*[^\w\s).]*\s*$")
+_STEP = re.compile(r"^\s*[•✓✗]\s*(?P<step>.*)$")
 _REFUSED = {
     "cpus": "has no --cpus: its nodes are containers that share what the engine has",
     "memory": "has no --memory: its nodes are containers that share what the engine has",
@@ -188,7 +188,7 @@ def read_images(ended: Ended) -> tuple[str, ...]:
 def step(line: str) -> str:
     """What a line of kind's progress says is being done, without its signs; ``""`` for any other line."""
     found = _STEP.match(line)
-    return found["step"] if found else ""
+    return re.sub(r"[^\w)]+$", "", found["step"]) if found else ""
 
 
 def failure(ended: Ended, subject: str, fact: str) -> AllupError:
