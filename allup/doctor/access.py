@@ -7,7 +7,7 @@ list their rules (GKE, webhooks).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from allup.sandbox.doctor import Finding
@@ -19,13 +19,14 @@ _VERBS = ("get", "list", "watch", "create", "patch", "delete")
 
 @dataclass(frozen=True)
 class Need:
-    """One thing to be allowed; *namespace* ``""`` for what is in none."""
+    """One thing to be allowed; *namespace* ``""`` for what is in none; *needed*: nothing goes without it."""
 
     verb: str
     resource: str
     group: str = ""
     namespace: str = ""
     subresource: str = ""
+    needed: bool = True
 
     @property
     def what(self) -> str:
@@ -65,17 +66,17 @@ def needs(kinds: Iterable[tuple[str, str, bool]], namespace: str) -> tuple[Need,
     wanted |= {Need(verb, "configmaps", "", namespace) for verb in _VERBS}
     wanted |= {Need(verb, "leases", "coordination.k8s.io", namespace) for verb in ("get", "create", "update")}
     wanted |= {Need(verb, "pods", "", namespace) for verb in ("get", "list", "watch")}
-    wanted |= {Need(verb, "events", "", namespace) for verb in ("list", "watch")}
-    wanted |= {
+    wanted |= {Need("get", "namespaces"), Need("create", "namespaces")}
+    daily = {
+        Need("list", "events", "", namespace),
         Need("get", "pods", "", namespace, "log"),
         Need("create", "pods", "", namespace, "exec"),
         Need("create", "pods", "", namespace, "portforward"),
         Need("get", "pods", "", namespace, "proxy"),
-        Need("get", "namespaces"),
-        Need("create", "namespaces"),
         Need("list", "nodes"),
         Need("list", "storageclasses", "storage.k8s.io"),
     }
+    wanted |= {replace(need, needed=False) for need in daily}
     return tuple(sorted(wanted, key=lambda need: (need.what, need.verb)))
 
 
@@ -94,7 +95,7 @@ def judge(who: str, platform: str, asked: Sequence[Need], refused: Sequence[Need
     where = f" in namespace {place}" if place else ""
     return Finding(
         NAME,
-        "fail",
+        "fail" if any(need.needed for need in refused) else "warn",
         f"{who} may not do {len(refused)} of the {len(asked)} things that {platform} needs{where}: {told}",
         "Ask who runs the cluster for a role with them, or use another context",
     )

@@ -18,7 +18,7 @@ def recorded(name: str) -> Ended:
 
 
 class Answers:
-    """A runner that answers by the first key whose words all stand in the command; remembers what it heard."""
+    """A runner that answers by the first key whose words all stand in the command, and keeps them."""
 
     def __init__(self, answers: Mapping[str, Ended]) -> None:
         self.answers = dict(answers)
