@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from allup.commands import Command, Ended, NoProgram, Runner
+from allup.commands import PACKAGES, Command, Ended, NoProgram, Runner
 from allup.errors import AllupError
 
 INSTALL: Mapping[str, Mapping[str, str]] = {
@@ -17,28 +17,25 @@ INSTALL: Mapping[str, Mapping[str, str]] = {
         "linux": "see https://kind.sigs.k8s.io/docs/user/quick-start (one binary)",
         "darwin": "brew install kind",
     },
-    "docker": {
-        "linux": "apt-get install -y docker.io, or see https://docs.docker.com/engine/install",
-        "darwin": "brew install --cask docker",
-    },
+    "docker": {"darwin": "brew install --cask docker"},
     "gke-gcloud-auth-plugin": {
         "": "gcloud components install gke-gcloud-auth-plugin, or the package of your distribution",
     },
     "gcloud": {"": "see https://cloud.google.com/sdk/docs/install"},
     "aws": {"": "see https://docs.aws.amazon.com/cli (version 2.7 or newer)"},
     "kubelogin": {"darwin": "brew install Azure/kubelogin/kubelogin", "": "az aks install-cli"},
-    "sshfs": {"linux": "apt-get install -y sshfs", "darwin": "install macFUSE and its sshfs"},
-    "ssh": {"linux": "apt-get install -y openssh-client"},
-    "buildah": {"linux": "apt-get install -y buildah"},
-    "git": {"linux": "apt-get install -y git", "darwin": "xcode-select --install"},
+    "sshfs": {"darwin": "install macFUSE and its sshfs"},
+    "git": {"darwin": "xcode-select --install"},
 }
-"""Per program and ``sys.platform`` (``""`` for any) the way to get it."""
+"""Per program and ``sys.platform`` (``""`` for any) the way to get it, where it is not a package of Debian's."""
 
 
 def install_hint(program: str, platform: str) -> str:
     """How to get *program* on *platform*, ``""`` when that is not known."""
     ways = INSTALL.get(program, {})
-    return ways.get(platform) or ways.get("") or ""
+    packaged = program in PACKAGES and platform.startswith("linux")
+    debian = f"apt-get install -y {PACKAGES[program]}" if packaged else ""
+    return ways.get(platform) or ways.get("") or debian
 
 
 def ask(runner: Runner, command: Command, platform: str) -> Ended:
