@@ -27,7 +27,7 @@ INSTALL: Mapping[str, Mapping[str, str]] = {
     "sshfs": {"darwin": "install macFUSE and its sshfs"},
     "git": {"darwin": "xcode-select --install"},
 }
-"""Per program and ``sys.platform`` (``""`` for any) the way to get it, where it is not a package of Debian's."""
+"""Per program and ``sys.platform`` (``""`` for any) the way to get what no package of Debian's has."""
 
 
 def install_hint(program: str, platform: str) -> str:
