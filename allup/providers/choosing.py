@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from allup.commands import Runner, which
-from allup.errors import AllupError, InputError, did_you_mean
+from allup.errors import AllupError, ClusterError, InputError, did_you_mean
 from allup.providers import desktop, existing, kind, minikube, records, sandbox
 from allup.providers.desktop import Desktop
 from allup.providers.existing import Existing
@@ -40,7 +40,12 @@ class Providers:
         return records.folder(self.checkout, self.environ)
 
     def named(self, provider: str, name: str | None) -> Provider:
-        """The cluster *name* of *provider*, None for its usual name. Raises InputError."""
+        """The cluster *name* of *provider*, None for its usual name. Raises InputError, and ClusterError on
+        Windows itself."""
+        if self.platform == "win32":
+            raise ClusterError(
+                "allup", "brings no cluster up on Windows itself", next_step="Work inside WSL2"
+            )
         makers: Mapping[str, Callable[[], Provider]] = {
             SANDBOX: lambda: sandbox.Sandbox(name or "sandbox", Sandboxes(self.checkout, self.environ)),
             KIND: lambda: self.kind(name or self.environ.get("KIND_CLUSTER_NAME") or "kind"),

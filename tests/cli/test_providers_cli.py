@@ -80,13 +80,15 @@ def world(alone: Inv, sandbox: SandboxStatus, tmp_path: Path) -> Iterator[World]
 
 def test_minikube_is_made_once_then_found_then_stopped_started_and_deleted(world: World) -> None:
     inv = world.inv
-    made = inv(*MINIKUBE, "--cpus", "4", "--memory", "8g", "--addons", "ingress")
+    more = ("--", "--extra-config=kubelet.max-pods=50")
+    made = inv(*MINIKUBE, "--cpus", "4", "--memory", "8g", "--addons", "ingress", *more)
     assert made.code == 0, made.err
     assert made.out.startswith("minikube profile dev is made and runs.\nContext dev in ")
     file = Path(made.out.split(" in ")[-1].strip())
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     (start,) = [call for call in world.calls("minikube") if "start" in call["argv"]]
     asked = {"--cpus=4", "--memory=8g", "--addons=ingress", "--keep-context", "--container-runtime=docker"}
+    assert start["argv"][-1] == "--extra-config=kubelet.max-pods=50"
     assert asked <= set(start["argv"])
     again = inv(*MINIKUBE, "--cpus", "4", "--memory", "8g", "--addons", "ingress")
     assert again.out.startswith("minikube profile dev was up already. Addons ingress were enabled.")

@@ -52,6 +52,8 @@ class Kind(Lacking):
         """Creates it, starts its stopped containers, or finds that they run."""
         commands.valid(self.name)
         version = tools.numbers(self._must(commands.version(), "does not tell its version").out)
+        if not version:
+            raise AllupError("kind", "does not tell its version: is that kind of kubernetes-sigs?")
         tools.refuse_old(commands.PROGRAM, version, commands.OLDEST, self.platform)
         create = commands.create(self.name, str(self._file()), wanted)
         nodes = self._nodes()

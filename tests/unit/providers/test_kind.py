@@ -64,6 +64,12 @@ def test_the_version_is_read_from_both_forms() -> None:
     assert numbers(recorded("kind/version-long").out) == (0, 32, 0)
 
 
+def test_another_program_called_kind_is_noticed(tmp_path: Path) -> None:
+    other = Answers({"kind version": Ended(0, "a kind of program\n", "")})
+    with pytest.raises(AllupError, match="is that kind of kubernetes-sigs"):
+        Kind("try", other, tmp_path, {}, "linux").up(Wanted(), lambda step: None)
+
+
 @pytest.mark.parametrize("name", ["get-kubeconfig", "delete", "export-logs"])
 def test_a_failure_is_kinds_error_and_what_the_engine_said(name: str) -> None:
     said = str(commands.failure(recorded(f"kind/{name}-docker-down"), "kind cluster n", "gives nothing"))

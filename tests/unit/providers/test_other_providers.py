@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from allup.commands import Ended
-from allup.errors import AllupError, InputError
+from allup.errors import AllupError, ClusterError, InputError
 from allup.providers import records
 from allup.providers.choosing import KINDS, Providers
 from allup.providers.desktop import Desktop
@@ -85,6 +86,8 @@ def test_each_word_means_a_provider_and_others_are_refused(tmp_path: Path) -> No
     assert [here.named(k, names.get(k)).context for k in KINDS] == [
         *("allup-sandbox", "kind-kind", "minikube", "docker-desktop", "there"),
     ]
+    with pytest.raises(ClusterError, match="Work inside WSL2"):
+        replace(here, platform="win32").named("minikube", None)
     with pytest.raises(InputError, match="did you mean 'minikube'"):
         here.named("minikub", None)
     with pytest.raises(InputError, match="which one"):
