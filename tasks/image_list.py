@@ -6,8 +6,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from allup import commands
 from allup.errors import AllupError
-from allup.images import commands, description, making
+from allup.images import description, making
 from allup.report.tables import table
 from tasks.imaging import FOLDER, engine
 from tasks.output import SCHEMA, say, say_json, tell

@@ -9,8 +9,9 @@ import threading
 import time
 from pathlib import Path
 
+from allup import commands
 from allup.errors import AllupError
-from allup.images import commands, registries
+from allup.images import registries
 from allup.images.engines import Engine
 from tasks.imaging import engine
 from tasks.output import say, tell

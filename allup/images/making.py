@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from allup.commands import Command, must, which
 from allup.errors import AllupError
 from allup.images import layers, oci
-from allup.images.commands import Command, must, which
 from allup.images.description import Description
 from allup.images.layers import MOMENT, Layer, Link
 from allup.images.packages import debian_packages, python_packages
