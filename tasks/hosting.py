@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 from invoke.exceptions import Exit
 
-from allup import DataServer, HostsLine, ImageTask, InputError, PodShell, RunImage
+from allup import DataServer, HostsLine, ImageTask, InputError, PodShell, RunImage, commands
+from allup.commands import Command
 from allup.errors import AllupError, Differences
-from allup.images import commands, dataserver, engines
-from allup.images.commands import Command
+from allup.images import dataserver, engines
 from allup.report.tables import table
 from tasks.output import SCHEMA, say, say_json, tell
 from tasks.preparing import Prepared, prepare

@@ -15,8 +15,9 @@ from typing import Any
 
 from invoke.context import Context
 
+from allup import commands
 from allup.errors import AllupError, ClusterError, Differences, InputError
-from allup.images import commands, contexts, description, engines, making, registries
+from allup.images import contexts, description, engines, making, registries
 from allup.images.engines import Build, Engine
 from allup.images.references import Reference
 from allup.report.tables import table

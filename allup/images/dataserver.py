@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from allup.commands import Command
 from allup.errors import AllupError, InputError
-from allup.images.commands import Command
 
 NAME = "allup-arl-data"
 OWNER = "allup.data-server"

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from allup.commands import Command
 from allup.errors import InputError, did_you_mean
-from allup.images.commands import Command
 from allup.images.oci import CONTENT
 from allup.images.references import Reference
 

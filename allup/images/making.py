@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from allup.commands import Command, must, which
 from allup.errors import AllupError
 from allup.images import layers, oci
-from allup.images.commands import Command, must, which
 from allup.images.description import Description
 from allup.images.layers import MOMENT, Layer
 from allup.images.references import Reference

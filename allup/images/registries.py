@@ -18,8 +18,8 @@ from http.client import HTTPException
 from pathlib import Path
 
 from allup import registrylogin
+from allup.commands import Command
 from allup.errors import AllupError
-from allup.images.commands import Command
 from allup.images.references import DOCKER_HUB, Reference
 
 CONTAINER = "allup-registry"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from allup import registrylogin
+from allup import commands, registrylogin
 from allup.errors import AllupError, InputError
-from allup.images import commands, contexts, dataserver, engines, registries
+from allup.images import contexts, dataserver, engines, registries
 from allup.images.engines import Build
 from allup.images.references import Reference
 from tasks import imaging

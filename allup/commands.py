@@ -1,6 +1,9 @@
-"""Commands as data, and the one place that runs them.
+"""Commands as data, and the one place that runs them on this machine.
 
 A secret is never in *argv*: it goes in by *stdin*, or in a file that only its owner may read.
+
+What builds commands and reads their answers does not know where they run: it is given a Runner, which is
+``Here`` for this machine and another one for a host behind SSH.
 """
 
 from __future__ import annotations
@@ -9,9 +12,10 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import IO, BinaryIO, Protocol
 
 from allup.errors import AllupError, InputError
 
@@ -27,11 +31,13 @@ PACKAGES = {
 
 @dataclass(frozen=True)
 class Command:
-    """What is run. *environ* is put over the environment, None takes a variable away."""
+    """What is run. *environ* is put over the environment, None takes a variable away. *patience* is how many
+    seconds it may take, None for as long as it likes."""
 
     argv: tuple[str, ...]
     stdin: str = field(default="", repr=False)
     environ: Mapping[str, str | None] = field(default_factory=dict)
+    patience: float | None = None
 
     def __str__(self) -> str:
         return shlex.join(self.argv)
@@ -52,6 +58,30 @@ class Ended:
         return " ".join(lines[-3:])[-600:]
 
 
+Heard = Callable[[str], None]
+"""Is given each line that a command prints, without its end."""
+
+
+class Runner(Protocol):
+    """Runs commands on one machine: *argv* in; exit code, standard output and standard error out.
+
+    Raises AllupError when there is no such program there, when its patience has run out, or when that machine
+    cannot be reached; an exit code that is not 0 is an answer. *heard* may get the lines late, never twice.
+    """
+
+    def __call__(self, command: Command, heard: Heard | None = None) -> Ended: ...
+
+
+@dataclass(frozen=True)
+class Here:
+    """The Runner of this machine."""
+
+    environ: Mapping[str, str]
+
+    def __call__(self, command: Command, heard: Heard | None = None) -> Ended:
+        return run(command, self.environ, heard)
+
+
 def which(program: str, environ: Mapping[str, str]) -> str:
     """The program's path; raises AllupError with the command that installs it."""
     found = shutil.which(program, path=environ.get("PATH"))
@@ -65,19 +95,32 @@ def which(program: str, environ: Mapping[str, str]) -> str:
     return found
 
 
-def run(command: Command, environ: Mapping[str, str]) -> Ended:
-    """Runs it and keeps what it prints. Raises AllupError only when there is no such program."""
+def run(command: Command, environ: Mapping[str, str], heard: Heard | None = None) -> Ended:
+    """Runs it and keeps what it prints; each line is also *heard* as it comes, from a thread of its own.
+
+    Raises AllupError when there is no such program, or when its patience has run out and it was ended.
+    """
     path = which(command.argv[0], environ)
-    done = subprocess.run(
+    process = subprocess.Popen(
         [path, *command.argv[1:]],
-        input=command.stdin,
         env=_environ(command, environ),
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        check=False,
     )
-    return Ended(done.returncode, done.stdout, done.stderr)
+    with process:
+        try:
+            out, err = _gathered(process, command, heard)
+        except subprocess.TimeoutExpired:
+            _end(process)
+            fact = f"did not end within {command.patience:g} s and was stopped"
+            raise AllupError(shlex.join(command.argv[:4]), fact) from None
+        except BaseException:
+            _end(process)
+            raise
+    return Ended(process.returncode, out, err)
 
 
 def must(command: Command, environ: Mapping[str, str], what: str) -> Ended:
@@ -127,3 +170,40 @@ def _environ(command: Command, environ: Mapping[str, str]) -> dict[str, str]:
 def quoted(words: Sequence[str]) -> str:
     """As a shell would take them."""
     return shlex.join(words)
+
+
+def _gathered(process: subprocess.Popen[str], command: Command, heard: Heard | None) -> tuple[str, str]:
+    if heard is None:
+        return process.communicate(command.stdin, timeout=command.patience)
+    kept: tuple[list[str], list[str]] = ([], [])
+    readers = [
+        threading.Thread(target=_read, args=(stream, lines, heard), daemon=True)
+        for stream, lines in zip((process.stdout, process.stderr), kept, strict=True)
+    ]
+    for reader in readers:
+        reader.start()
+    if process.stdin is not None:
+        try:
+            process.stdin.write(command.stdin)
+            process.stdin.close()
+        except BrokenPipeError:
+            pass
+    process.wait(command.patience)
+    for reader in readers:
+        reader.join()
+    return "".join(kept[0]), "".join(kept[1])
+
+
+def _read(stream: IO[str], lines: list[str], heard: Heard) -> None:
+    for line in stream:
+        lines.append(line)
+        heard(line.rstrip("\r\n"))
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Politely, so that minikube and kind can clear away what they began; then not."""
+    process.terminate()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()

@@ -1,0 +1,1 @@
+"""Clusters that another program makes: kind, minikube, Docker Desktop, and those that are simply there."""
