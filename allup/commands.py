@@ -25,6 +25,10 @@ PACKAGES = {
     "docker": "docker.io",
     "docker-registry": "docker-registry",
     "git": "git",
+    "ssh": "openssh-client",
+    "ssh-keygen": "openssh-client",
+    "ssh-keyscan": "openssh-client",
+    "sshfs": "sshfs",
 }
 """The Debian package of a program."""
 

@@ -49,8 +49,12 @@ def resolve(
     sandboxes: Sequence[SandboxAddress],
     allowed: Sequence[str],
     contexts: Callable[[str], Sequence[str]],
+    made: Sequence[Target] = (),
 ) -> Target:
     """The cluster that is meant. *contexts* reads the names of a kubeconfig's contexts.
+
+    *made* are clusters far away that a task of this checkout made reachable (``remote.up``): whoever typed
+    their host has allowed them, and yet they are asked about like every cluster that is not local.
 
     Raises ClusterError when it is not clear, or not allowed; InputError for a context that is not there.
     """
@@ -59,8 +63,13 @@ def resolve(
         sandbox = next((s for s in sandboxes if s.context == context), None)
         if sandbox is not None and kubeconfig in (None, sandbox.kubeconfig):
             return _of_sandbox(sandbox, "flag --context")
+        ours = next((one for one in made if one.context == context), None)
+        if ours is not None and kubeconfig in (None, ours.kubeconfig):
+            return ours
         if context not in allowed:
-            _refuse_unknown(context, files, contexts, [s.context for s in sandboxes])
+            _refuse_unknown(
+                context, files, contexts, [*(s.context for s in sandboxes), *(one.context for one in made)]
+            )
         return _allowed(Target(files, context, origin="flag --context"), allowed)
     if stored is not None:
         if stored.sandbox:
@@ -72,11 +81,15 @@ def resolve(
                     next_step=f"Start it (inv cluster.up --name {stored.sandbox}) or choose another",
                 )
             return stored
+        if any((one.context, one.kubeconfig) == (stored.context, stored.kubeconfig) for one in made):
+            return stored
         return _allowed(stored, allowed)
     running = [sandbox for sandbox in sandboxes if sandbox.running]
     if len(running) == 1:
         return _of_sandbox(running[0], "the running sandbox")
-    raise _unclear(running, files, contexts)
+    raise _unclear(
+        [*(s.context for s in running), *(one.context for one in made)], bool(running), files, contexts
+    )
 
 
 def _refuse_unknown(
@@ -121,12 +134,11 @@ def _allowed(target: Target, allowed: Sequence[str]) -> Target:
 
 
 def _unclear(
-    running: Sequence[SandboxAddress], files: str, contexts: Callable[[str], Sequence[str]]
+    choices: list[str], several: bool, files: str, contexts: Callable[[str], Sequence[str]]
 ) -> ClusterError:
-    choices = [sandbox.context for sandbox in running]
     if any(Path(part).exists() for part in files.split(os.pathsep)):
-        choices += contexts(files)
-    what = "several sandboxes are running" if running else "none is chosen and no sandbox is running"
+        choices = [*choices, *contexts(files)]
+    what = "several sandboxes are running" if several else "none is chosen and no sandbox is running"
     return ClusterError(
         "cluster",
         what,
