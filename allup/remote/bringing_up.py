@@ -149,7 +149,7 @@ def _with_host(
         life=asked.life,
         docker=docker,
         began=began or (before is not None and before.began),
-        forwards=_forwards(asked, folder, node, docker, kept),
+        forwards=_forwards(asked, folder, far, node, docker, kept),
         held=(far.mount_words(source, target),) if held else (),
         mounts=before.mounts if before else (),
     )
@@ -164,12 +164,12 @@ def _docker_way(asked: Asked, node: Node) -> str:
 
 
 def _forwards(
-    asked: Asked, folder: Folder, node: Node, docker: str, kept: tuple[Forward, ...]
+    asked: Asked, folder: Folder, far: FarMinikube, node: Node, docker: str, kept: tuple[Forward, ...]
 ) -> tuple[Forward, ...]:
     wishes = [PortWish("api", f"{node.address}:{node.api_port}", asked.api_port, "--api-port")]
     if docker in ("tls", "open"):
-        port = far_minikube.DOCKER_PORT if docker == "tls" else far_minikube.OPEN_DOCKER_PORT
-        wishes.append(PortWish("docker", f"{node.address}:{port}", asked.docker_port, "--docker-port"))
+        target = far.docker()[0] if docker == "tls" else f"{node.address}:{far_minikube.OPEN_DOCKER_PORT}"
+        wishes.append(PortWish("docker", target, asked.docker_port, "--docker-port"))
     wishes += [
         PortWish("nodeport", f"{node.address}:{port}", local, "--node-port LOCAL:PORT")
         for local, port in asked.node_ports
@@ -220,7 +220,7 @@ def _credentials(
         credentials.issue(objects, remote, folder)
     if remote.docker == "tls":
         folder.docker.mkdir(mode=0o700, exist_ok=True)
-        for name, content in far.docker_files().items():
+        for name, content in far.docker_files(far.docker()[1]).items():
             redactor.add(content)
             write_private(folder.docker / name, content)
     api = remote.forward("api")

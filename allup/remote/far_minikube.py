@@ -18,7 +18,6 @@ from allup.providers.minikube.commands import OLDEST, Commands
 _BARE_METAL = ("none", "native")
 _CONTAINERS = ("docker", "podman")
 _API_PORT = 8443
-DOCKER_PORT = 2376
 OPEN_DOCKER_PORT = 2375
 DOCKER_SOCKET = "/var/run/docker.sock"
 _FILE_LIMIT = 100_000
@@ -136,10 +135,23 @@ class FarMinikube:
         folder = f"profiles/{self.profile}"
         return self._file(f"{folder}/client.crt"), self._file(f"{folder}/client.key")
 
-    def docker_files(self) -> dict[str, str]:
-        """What opens the node's Docker daemon, by the name docker wants it under. It opens that of every
-        profile there."""
-        return {name: self._file(f"certs/{name}") for name in ("ca.pem", "cert.pem", "key.pem")}
+    def docker(self) -> tuple[str, str]:
+        """Where the node's Docker daemon listens with TLS (``ADDRESS:PORT``), and the host's folder with what
+        opens it. Raises AllupError; also where the container runtime is another."""
+        told = answers.docker_environment(self._ask(self._commands.docker_env()))
+        address = told.get("DOCKER_HOST", "").removeprefix("tcp://")
+        if not address or "//" in address:
+            raise AllupError(
+                f"minikube profile {self.profile}",
+                "tells no address of a Docker daemon",
+                evidence=f"Its docker-env says {told.get('DOCKER_HOST', 'nothing')}",
+                next_step="Leave it out with --docker none",
+            )
+        return address, told.get("DOCKER_CERT_PATH") or f"{self.around.minikube_home}/certs"
+
+    def docker_files(self, folder: str) -> dict[str, str]:
+        """What opens the Docker daemon, by the names that docker wants. It opens that of every profile."""
+        return {name: self._file(f"{folder}/{name}") for name in ("ca.pem", "cert.pem", "key.pem")}
 
     def mount_words(self, source: str, target: str) -> tuple[str, ...]:
         """The command that shows a folder of the host to the node for as long as it runs."""
@@ -161,7 +173,7 @@ class FarMinikube:
         return self._run(replace(command, argv=(self._program, *command.argv[1:])))
 
     def _file(self, name: str) -> str:
-        path = f"{self.around.minikube_home}/{name}"
+        path = name if name.startswith("/") else f"{self.around.minikube_home}/{name}"
         ended = self._run(Command(("head", "-c", str(_FILE_LIMIT), path), patience=20))
         if ended.code or "-----BEGIN" not in ended.out:
             # Its content is never shown: it may be a key.

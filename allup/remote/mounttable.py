@@ -9,7 +9,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_MAC_TYPES = ("macfuse", "osxfuse", "fuse-t", "nfs")
+_MAC_TYPES = ("macfuse", "osxfuse")
+_FUSE_T = "fuse-t:"  # it shows its mounts as NFS of a server of this name
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class Mounted:
     @property
     def sshfs(self) -> bool:
         """Whether sshfs made it, as far as the system can tell."""
-        of_mac = self.type in _MAC_TYPES and (":" in self.source)
-        return self.type == "fuse.sshfs" or of_mac
+        of_mac = self.type in _MAC_TYPES and ":" in self.source
+        return self.type == "fuse.sshfs" or of_mac or self.source.startswith(_FUSE_T)
 
 
 def from_mountinfo(text: str) -> Sequence[Mounted]:

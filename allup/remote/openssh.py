@@ -32,41 +32,33 @@ class Way:
     config: str = ""
     accepted_keys: str = ""
 
-    def ssh(self, *words: str, known_hosts: Sequence[str] = ()) -> tuple[str, ...]:
-        """``ssh`` with what every call has; *words* follow: options, then for a command ``--`` and it.
-
-        No question is ever asked, and an unknown host key is refused, whatever the configuration says.
-        """
-        return ("ssh", *self.options(known_hosts), *words)
-
-    def options(self, known_hosts: Sequence[str] = ()) -> tuple[str, ...]:
-        """Options of ssh, which sshfs takes too."""
+    @property
+    def _where(self) -> tuple[str, ...]:
+        config = ("-F", self.config) if self.config else ()
         user = ("-l", self.address.user) if self.address.user else ()
         port = ("-p", str(self.address.port)) if self.address.port else ()
-        return (
-            *(("-F", self.config) if self.config else ()),
-            *user,
-            *port,
-            *_pairs(self.settings(known_hosts)),
-        )
+        return (*config, *user, *port)
 
-    def settings(self, known_hosts: Sequence[str] = ()) -> Mapping[str, str]:
+    def ssh(self, *words: str, known_hosts: Sequence[str]) -> tuple[str, ...]:
+        """``ssh`` with what every connection has, then *words*. No question is ever asked, and a host key is
+        refused unless it is in *known_hosts* or accepted here, whatever the configuration says."""
+        return ("ssh", *self._where, *_pairs(self.settings(known_hosts)), *words)
+
+    def settings(self, known_hosts: Sequence[str]) -> Mapping[str, str]:
         """The settings of every connection."""
-        files = [self.accepted_keys, *known_hosts] if self.accepted_keys else known_hosts
-        found = {
+        files = [file for file in (self.accepted_keys, *known_hosts) if file]
+        return {
             "BatchMode": "yes",
             "StrictHostKeyChecking": "yes",
             "ConnectTimeout": str(CONNECT_SECONDS),
             "ServerAliveInterval": str(ALIVE_INTERVAL),
             "ServerAliveCountMax": str(ALIVE_COUNT),
+            "UserKnownHostsFile": " ".join(f'"{file}"' if " " in file else file for file in files) or "none",
         }
-        if files:
-            found["UserKnownHostsFile"] = " ".join(f'"{file}"' if " " in file else file for file in files)
-        return found
 
     def ask_configuration(self) -> Command:
         """What ssh's configuration comes to for this host (``ssh -G``); connects to nothing."""
-        return Command((*self.ssh("-G"), self.address.host), patience=10)
+        return Command(("ssh", *self._where, "-G", self.address.host), patience=10)
 
     def try_login(self, known_hosts: Sequence[str]) -> Command:
         """A login that does nothing, with a deadline: ConnectTimeout does not cover a silent server."""
