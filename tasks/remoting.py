@@ -96,7 +96,7 @@ def up(words: UpWords, wanted: Wanted, minikube: str, ssh_config: str, host_key:
         told=tell,
         redactor=redactor,
     )
-    began = ", started now" if remote.began else ""
+    began = ", started by remote.up" if remote.began else ""
     say(f"Remote {remote.name} is up: profile {remote.profile} on {remote.host}{began}.")
     say(table((), [(_called(one), str(one)) for one in remote.forwards]))
     say(f"Context {remote.context} in {folder.kubeconfig}")
@@ -182,7 +182,8 @@ def _keeper(folder: Folder, running: bool) -> Verdict:
         return Verdict("keeper", "", False, "does not run: inv remote.up starts it again")
     if link is None:
         return Verdict("keeper", "", True, "runs")
-    again = f", {link.again} times made anew" if link.again else ""
+    times = "once" if link.again == 1 else f"{link.again} times"
+    again = f", made anew {times}" if link.again else ""
     if link.up:
         return Verdict("keeper", f"since {link.since}{again}", not link.token, link.token or "runs")
     return Verdict("keeper", f"link down since {link.since}", False, f"tries again and again: {link.why}")

@@ -14,7 +14,17 @@ from allup.daily import portowners
 from allup.errors import AllupError, InputError
 from allup.providers.interface import Wanted
 from allup.redaction import Redactor
-from allup.remote import account, configs, credentials, far_minikube, keeping, naming, ports, taking_down
+from allup.remote import (
+    account,
+    configs,
+    credentials,
+    far_minikube,
+    keeping,
+    naming,
+    ports,
+    probes,
+    taking_down,
+)
 from allup.remote.far_minikube import FarMinikube, Node
 from allup.remote.login import Login, Trust, log_in
 from allup.remote.naming import Address
@@ -79,7 +89,7 @@ def up(
                 far = FarMinikube(run, asked.profile, asked.minikube, far_minikube.look_around(run))
                 remote = _with_host(asked, folder, before, login, far, told, name)
                 _tunnels(folder, before, remote, environ, told)
-                _credentials(folder, remote, far, told, redactor)
+                _credentials(folder, before, remote, far, told, redactor)
         return folder, remote
 
 
@@ -194,7 +204,7 @@ def _tunnels(
     told("opening the tunnels")
     keeping.end(folder)
     folder.write(remote)
-    keeping.start(folder, remote, _lasting(environ))
+    keeping.start(folder, remote, environ)
 
 
 def _same_tunnels(one: Remote, other: Remote) -> bool:
@@ -202,17 +212,17 @@ def _same_tunnels(one: Remote, other: Remote) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in names)
 
 
-def _lasting(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """What a process that stays needs of the environment, and nothing that might be a secret of a task's."""
-    wanted = ("HOME", "PATH", "USER", "LOGNAME", "LANG", "TMPDIR", "SSH_AUTH_SOCK", "XDG_STATE_HOME")
-    more = ("PYTHONPATH", "VIRTUAL_ENV", "XDG_RUNTIME_DIR", "TZ", "LC_ALL")
-    return {name: environ[name] for name in (*wanted, *more) if name in environ}
-
-
 def _credentials(
-    folder: Folder, remote: Remote, far: FarMinikube, told: Callable[[str], None], redactor: Redactor
+    folder: Folder,
+    before: Remote | None,
+    remote: Remote,
+    far: FarMinikube,
+    told: Callable[[str], None],
+    redactor: Redactor,
 ) -> None:
     """The certificate authority, an account with a role, a token, and the files that use them."""
+    if before is not None and before == remote and _token_is_good(folder, remote):
+        return
     told("asking for a token")
     write_private(folder.authority, far.authority())
     with credentials.as_administrator(far, remote, folder, redactor) as objects:
@@ -228,3 +238,12 @@ def _credentials(
         raise AllupError(f"remote {remote.name}", "has no tunnel to its API server")
     write_private(folder.kubeconfig, configs.kubeconfig(remote, folder, api))
     write_private(folder.cluster_file, configs.cluster_file(remote, folder))
+
+
+def _token_is_good(folder: Folder, remote: Remote) -> bool:
+    """Whether the API server takes the token that is there."""
+    try:
+        probes.api(remote, folder)
+    except AllupError:
+        return False
+    return True

@@ -12,6 +12,10 @@ from allup.errors import AllupError, ClusterError
 from allup.remote import keeper
 from allup.remote.record import Folder, Remote
 
+_LASTING = (
+    *("HOME", "PATH", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSH_AUTH_SOCK"),
+    *("XDG_STATE_HOME", "XDG_RUNTIME_DIR", "PYTHONPATH", "VIRTUAL_ENV"),
+)
 _PACKAGE = Path(__file__).parents[2]
 
 
@@ -29,11 +33,16 @@ def start(folder: Folder, remote: Remote, environ: Mapping[str, str]) -> Record:
     keeper.close_control(folder)
     argv = [sys.executable, "-m", "allup.remote.keeper", str(folder.root)]
     try:
-        return background.start(folder.keeper, argv, environ, _PACKAGE)
+        return background.start(folder.keeper, argv, _lasting(environ), _PACKAGE)
     except ClusterError as error:
         raise ClusterError(
             f"remote {remote.name}", "its tunnels did not open", evidence=error.evidence
         ) from None
+
+
+def _lasting(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """What a process that stays needs of the environment, and nothing that might be a secret of a task's."""
+    return {name: environ[name] for name in _LASTING if name in environ}
 
 
 def end(folder: Folder) -> bool:

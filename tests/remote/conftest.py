@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 
+from allup.cluster.connect import connect
+from allup.cluster.requests import Api
+from allup.redaction import Redactor
 from allup.sandbox import SandboxStatus
 from tests.cli.invoking import ROOT, Inv
 from tests.remote.far_host import FarHost, docker_daemon, missing
@@ -50,6 +54,12 @@ def inv(sandbox_environ: dict[str, str], tmp_path: Path, far: FarHost) -> Iterat
         yield ours
     finally:
         ours("remote.down", "--forget")
+
+
+@pytest.fixture(scope="session")
+def server(sandbox: SandboxStatus) -> Api:
+    """The sandbox's API server, asked without a tunnel."""
+    return connect(str(sandbox.kubeconfig), sandbox.context, redactor=Redactor(), stop=Event())
 
 
 def processes_with(words: str) -> list[str]:

@@ -54,7 +54,7 @@ def free_port() -> int:
 
 @dataclass
 class FarHost:
-    """The host. *prefix* is put before sshd, such as ``ip netns exec NAME``; *address* is where it listens."""
+    """The host. *prefix* is put before sshd, such as ``ip netns exec NAME``; it listens on *address*."""
 
     folder: Path
     address: str = "127.0.0.1"
@@ -193,7 +193,7 @@ def docker_daemon(certs: Path) -> Iterator[str]:
         (certs / name).write_bytes((pki / file).read_bytes())
 
     class Ping(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802  # the library's name
+        def do_GET(self) -> None:  # the library's name
             self.send_response(200 if self.path == "/_ping" else 404)
             self.send_header("Api-Version", "1.52")
             self.end_headers()

@@ -38,7 +38,7 @@ class Minikube:
             case "version":
                 return self.say({"commit": "c93a4cb", "minikubeVersion": "v1.38.1"})
             case "profile":
-                return self.list()
+                return self.profiles()
             case "start":
                 return self.start()
         if not self.folder.exists():
@@ -67,7 +67,7 @@ class Minikube:
     def running(self) -> bool:
         return self.folder.exists() and not (self.folder / "stopped").exists()
 
-    def list(self) -> int:
+    def profiles(self) -> int:
         valid = []
         for folder in sorted((self.home / "profiles").glob("*")):
             status = "Stopped" if (folder / "stopped").exists() else "OK"

@@ -1,25 +1,234 @@
+"""A Minikube on another host, used from here: a real sshd, the sandbox for its node (see far_host.py)."""
+
 from __future__ import annotations
-from tests.cli.invoking import Inv
-from tests.remote.far_host import FarHost
+
+import json
+import os
+import stat
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from allup.cluster.requests import Api
+from allup.errors import AllupError
+from allup.remote import keeper, probes
+from allup.remote.record import Folder
+from allup.sandbox import SandboxStatus
+from allup.sandbox.clock import SystemClock, poll
+from tests.cli.invoking import INV, Inv
+from tests.remote.conftest import processes_with
+from tests.remote.far_host import FarHost, free_port
+from tests.remote.tokens import ended_token
 
 
-def test_it(far: FarHost, inv: Inv) -> None:
-    up = inv("remote.up", "far", "--ssh-config", str(far.ssh_config), "--node-port", "32767")
-    print(up.out, up.err)
-    for words in (
-        ["remote.status"],
-        ["remote.list"],
-        ["remote.docker-env"],
-        ["remote.run", "--", "uname"],
-        ["k8s.plan", "--context", "remote-far"],
-        ["k8s.status", "--context", "remote-far"],
-        ["remote.status", "--json"],
-        ["remote.down"],
-        ["remote.list"],
-    ):
-        import time
+def remote_folder(inv: Inv, name: str = "far") -> Folder:
+    """The folder of the remote of that name."""
+    (file,) = Path(inv.environ["XDG_STATE_HOME"]).glob(f"allup/*/remotes/{name}")
+    return Folder(file, inv.environ)
 
-        t = time.time()
-        ended = inv(*words)
-        print(words, ended.code, time.time() - t, "\n", ended.out[-1500:], ended.err)
-    assert 0
+
+def up(inv: Inv, far: FarHost, *words: str) -> str:
+    """Standard output of remote.up."""
+    return inv.fine("remote.up", "far", "--ssh-config", str(far.ssh_config), *words)
+
+
+def asked(inv: Inv) -> Mapping[str, Mapping[str, Any]]:
+    """What remote.status --json says of each thing it asked, by its name."""
+    (remote,) = json.loads(inv.fine("remote.status", "--json"))["remotes"]
+    return {one["what"]: one for one in remote["asked"]}
+
+
+def accounts(server: Api) -> set[str]:
+    """The names of all that remote.up makes in a cluster."""
+    paths = (
+        "/api/v1/namespaces/kube-system/serviceaccounts",
+        "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+        "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/roles",
+        "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/rolebindings",
+    )
+    found = (item["metadata"]["name"] for path in paths for item in server.get(path)["items"])
+    return {name for name in found if name.startswith("allup-remote-")}
+
+
+def test_a_far_minikube_is_used_as_if_it_were_here_and_nothing_is_left(
+    far: FarHost, inv: Inv, server: Api, tmp_path: Path
+) -> None:
+    node_port = free_port()
+    docker = int(json.loads((far.world / "world.json").read_text())["docker"].rpartition(":")[2])
+    words = ("--node-port", f"{node_port}:{docker}", "--mount", "/srv/code:/code")
+    said = up(inv, far, *words)
+    assert "Remote far is up: profile minikube on far, started by remote.up." in said
+    folder = remote_folder(inv)
+
+    # Files: for their owner alone, no secret in the kubeconfig, everything verified.
+    for file in (folder.kubeconfig, folder.token, folder.record, *folder.docker.iterdir()):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+    assert stat.S_IMODE(folder.root.stat().st_mode) == 0o700
+    token = folder.token.read_text()
+    config = yaml.safe_load(folder.kubeconfig.read_text())
+    cluster = config["clusters"][0]["cluster"]
+    assert cluster["tls-server-name"] == "kubernetes"
+    assert "insecure-skip-tls-verify" not in cluster
+    assert token not in folder.kubeconfig.read_text()
+    reana = yaml.safe_load(folder.cluster_file.read_text())["cluster"]
+    assert reana["config"] == str(folder.kubeconfig)
+    assert reana["config_context"] == config["current-context"] == "remote-far"
+    assert reana["url"] == f"http://localhost:{node_port}"
+
+    # minikube was never given the person's kubeconfig, and its context was kept.
+    started = next(call for call in far.calls() if "start" in call["argv"])
+    assert started["kubeconfig"].endswith("/.minikube/allup-kubeconfig")
+    assert {"--keep-context", "--container-runtime=docker"} <= set(started["argv"])
+
+    # Each tunnel is good, end to end; the second up changes nothing.
+    found = asked(inv)
+    assert found["API"]["found"] == "answers and takes our token"
+    assert found["Docker"]["found"] == "answers (API 1.52)"
+    assert all(one["good"] for one in found.values()), found
+    keepers = processes_with(f"allup.remote.keeper {folder.root}")
+    assert len(keepers) == 1
+    up(inv, far, *words)
+    assert processes_with(f"allup.remote.keeper {folder.root}") == keepers
+    assert folder.token.read_text() == token
+    assert sum("start" in call["argv"] for call in far.calls()) == 1
+
+    # The platforms' tasks find it by its context; docker by its variables; a command by itself.
+    licence = {"RSP_LICENSE": "TEST-0000-0000-0000-0000-0000-0000"}
+    planned = inv("k8s.plan", "--context", "remote-far", environ=licence)
+    assert planned.code == 0, planned.err
+    assert "Deployment/" in planned.out
+    assert "launcher" in inv.fine("k8s.status", "--context", "remote-far")
+    exported = subprocess.run(
+        [
+            "sh",
+            "-c",
+            f'eval "$({INV} remote.docker-env)"; echo "$DOCKER_HOST $DOCKER_TLS_VERIFY $DOCKER_CERT_PATH"',
+        ],
+        cwd=inv.checkout,
+        env=inv.environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert exported[0].startswith("tcp://127.0.0.1:")
+    assert exported[1:] == ["1", str(folder.docker)]
+    ran = inv("remote.run", "far", "--", "sh", "-c", 'printf "%s|" "$@"; exit 7', "x", "a b", "$HOME", "'")
+    assert (ran.code, ran.out) == (7, "a b|$HOME|'|")
+
+    # A folder is shown to the node by a process that is kept running there.
+    assert poll(lambda: processes_with("mount /srv/code:/code") or None, clock=SystemClock(), timeout=10)
+
+    # Down: no process, socket, port, file, account; the profile that up started is stopped.
+    sockets = Path(folder.control).parent
+    assert accounts(server)
+    assert "Profile minikube is stopped" in inv.fine("remote.down")
+    assert not accounts(server)
+    assert not folder.root.exists()
+    assert not folder.lock.exists()
+    assert not sockets.exists()
+    assert not processes_with(str(folder.root))
+    assert not processes_with(str(sockets))
+    assert poll(
+        lambda: True if not processes_with("mount /srv/code:/code") else None, clock=SystemClock(), timeout=10
+    )
+    assert (far.minikube / "minikube" / "stopped").exists()
+    for leftover in tmp_path.joinpath("state").rglob("*"):
+        assert leftover.is_dir() or token not in leftover.read_text(errors="replace"), leftover
+
+
+def test_the_tunnel_comes_back_when_the_host_does_and_a_running_all_up_survives(
+    far: FarHost, inv: Inv
+) -> None:
+    up(inv, far, "--docker", "none")
+    folder = remote_folder(inv)
+    with subprocess.Popen(
+        [INV, "arl.all-up", "--context", "remote-far", "--yes"],
+        cwd=inv.checkout,
+        env=inv.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as running:
+        assert running.stdout is not None
+        first = running.stdout.readline()
+        far.kill()
+        link = poll(lambda: _link(folder, is_up=False), clock=SystemClock(), timeout=20)
+        assert link is not None, "the keeper does not notice that the connection ended"
+        # While it is down everything says so, within the limit of its own questions.
+        assert probes.LIMIT <= 5
+        found = asked(inv)
+        assert not found["ssh"]["good"]
+        assert found["API"]["found"] == "no tunnel is open"
+        assert "nothing listens there" in found["keeper"]["found"] or "closed" in found["keeper"]["found"]
+        far.start()
+        assert poll(lambda: _link(folder, is_up=True), clock=SystemClock(), timeout=30), "it stays away"
+        rest, _ = running.communicate(timeout=120)
+        assert running.returncode == 0, first + rest
+    found = asked(inv)
+    assert found["API"]["good"]
+    assert "made anew once" in found["keeper"]["way"]
+    inv.fine("arl.all-down", "--context", "remote-far", "--purge", "--yes")
+
+
+def _link(folder: Folder, *, is_up: bool) -> keeper.Link | None:
+    found = keeper.read_link(folder)
+    return found if found is not None and found.up is is_up else None
+
+
+def test_a_remote_whose_host_is_away_is_taken_back_here_and_later_there(
+    far: FarHost, inv: Inv, server: Api
+) -> None:
+    up(inv, far, "--docker", "none")
+    folder = remote_folder(inv)
+    far.kill()
+    left = inv.refused("remote.down", code=4)
+    assert "is down here" in left
+    assert "nothing listens there" in left
+    assert not folder.token.exists()
+    assert not folder.kubeconfig.exists()
+    assert not processes_with(str(folder.root))
+    assert "left on the host" in inv.fine("remote.status")
+    assert accounts(server)
+    far.start()
+    inv.fine("remote.down")
+    assert not accounts(server)
+    assert not folder.root.exists()
+
+
+def test_a_token_that_ended_is_told_and_replaced_through_the_host(
+    far: FarHost, inv: Inv, sandbox: SandboxStatus
+) -> None:
+    up(inv, far, "--docker", "none")
+    folder = remote_folder(inv)
+    remote = folder.read()
+    assert remote is not None
+    (process,) = processes_with(f"allup.remote.keeper {folder.root}")
+    good = folder.token.read_text()
+    ended = ended_token(sandbox.kubeconfig.parent / "pki" / "sa.key", good)
+    folder.token.write_text(ended)
+    with pytest.raises(AllupError, match="does not take our token"):
+        probes.api(remote, folder)
+    renewed = poll(
+        lambda: True if folder.token.read_text() not in (ended, good) else None,
+        clock=SystemClock(),
+        timeout=30,
+    )
+    assert renewed, folder.state.read_text()
+    assert probes.api(remote, folder) == "answers and takes our token"
+    assert process in processes_with(f"allup.remote.keeper {folder.root}")
+
+
+def test_a_control_socket_whose_process_was_killed_is_no_obstacle(far: FarHost, inv: Inv) -> None:
+    """kill -9 of the keeper leaves ssh running, which holds the ports; the next up takes both over."""
+    up(inv, far, "--docker", "none")
+    folder = remote_folder(inv)
+    record = json.loads(next(folder.keeper.glob("*.json")).read_text())
+    os.kill(int(record["holder"].split("/")[2]), 9)
+    assert "inv remote.up starts it again" in asked(inv)["keeper"]["found"]
+    up(inv, far, "--docker", "none")
+    assert asked(inv)["API"]["good"]
+    assert len(processes_with(folder.control)) == 1
