@@ -225,14 +225,19 @@ def _credentials(
         return
     told("asking for a token")
     write_private(folder.authority, far.authority())
-    with credentials.as_administrator(far, remote, folder, redactor) as objects:
-        account.establish(objects, remote.account, remote.role)
-        credentials.issue(objects, remote, folder)
     if remote.docker == "tls":
         folder.docker.mkdir(mode=0o700, exist_ok=True)
         for name, content in far.docker_files(far.docker()[1]).items():
             redactor.add(content)
             write_private(folder.docker / name, content)
+    with credentials.as_administrator(far, remote, folder, redactor) as objects:
+        try:
+            account.establish(objects, remote.account, remote.role)
+            credentials.issue(objects, remote, folder)
+        except BaseException:
+            if before is None:
+                account.abolish(objects, remote.account)
+            raise
     api = remote.forward("api")
     if api is None:
         raise AllupError(f"remote {remote.name}", "has no tunnel to its API server")
