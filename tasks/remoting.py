@@ -93,7 +93,7 @@ def up(words: UpWords, wanted: Wanted, minikube: str, ssh_config: str, host_key:
         where.remotes_home(),
         os.environ,
         trust=lambda shown: _trusted(host, shown, host_key),
-        told=tell,
+        told=_told,
         redactor=redactor,
     )
     began = ", started by remote.up" if remote.began else ""
@@ -103,6 +103,12 @@ def up(words: UpWords, wanted: Wanted, minikube: str, ssh_config: str, host_key:
     if remote.docker == "open":
         tell("warning: whoever reaches that Docker port, here or on the host, is root on the node.")
     tell(f"Use it with --context {remote.context}, or inv cluster.use {remote.context}.")
+
+
+def _told(step: str) -> None:
+    """A step of something that takes a while, for whoever sits before it."""
+    if sys.stderr.isatty():
+        tell(f"{step} …")
 
 
 def _called(forward: record.Forward) -> str:
@@ -131,7 +137,7 @@ def _trusted(host: str, shown: Sequence[Shown], expected: str) -> Shown | None:
 def down(name: str, keep_running: bool, forget: bool) -> None:
     """Takes it back and says what is left."""
     folder, remote = record.find(where.remotes_home(), os.environ, name)
-    gone = taking.down(folder, remote, os.environ, keep=keep_running, forget=forget, told=tell)
+    gone = taking.down(folder, remote, os.environ, keep=keep_running, forget=forget, told=_told)
     stored = where.stored()
     if stored is not None and stored.context == remote.context:
         where.choice_file().unlink(missing_ok=True)

@@ -186,9 +186,10 @@ def _failed(wish: Wish, said: str) -> AllupError:
 
 
 def _answers(target: str) -> bool:
-    """Looked at by a process of its own, which is left alone if it hangs: nothing ends it then."""
+    """Asked by a process of its own, which is left alone if it hangs: nothing ends it then. It asks for the
+    size of the file system, since sshfs would list the folder from its cache."""
     process = subprocess.Popen(
-        ["ls", "-A", "--", target],
+        ["df", "-P", target],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -12,6 +12,8 @@ import pytest
 from allup.cluster.connect import connect
 from allup.cluster.requests import Api
 from allup.redaction import Redactor
+from allup.remote.record import remotes
+from allup.remote.taking_down import down
 from allup.sandbox import SandboxStatus
 from tests.cli.invoking import ROOT, Inv
 from tests.remote.far_host import FarHost, docker_daemon, missing
@@ -53,7 +55,9 @@ def inv(sandbox_environ: dict[str, str], tmp_path: Path, far: FarHost) -> Iterat
     try:
         yield ours
     finally:
-        ours("remote.down", "--forget")
+        for home in state.glob("allup/*/remotes"):
+            for folder, remote in remotes(home, ours.environ):
+                down(folder, remote, ours.environ, keep=True, forget=True, told=lambda step: None)
 
 
 @pytest.fixture(scope="session")

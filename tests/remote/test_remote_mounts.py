@@ -17,6 +17,7 @@ from allup.remote.naming import Address
 from allup.remote.openssh import Way
 from allup.remote.record import Mount
 from allup.remote.sshfs import Wish
+from allup.sandbox.processes import start_mark
 from tests.cli.invoking import Inv
 from tests.remote.far_host import FarHost
 
@@ -73,9 +74,7 @@ def test_a_folder_of_the_host_is_read_and_written_here(
     with (target / "there.txt").open(), pytest.raises(AllupError, match="End what uses it"):
         sshfs.unmount(mount, os.environ)
     assert sshfs.unmount(mount, os.environ)
-    assert (
-        not Path(f"/proc/{mount.pid}").exists() or "sshfs" not in Path(f"/proc/{mount.pid}/comm").read_text()
-    )
+    assert start_mark(mount.pid) != mount.started
     assert list(target.iterdir()) == []
     assert not sshfs.unmount(mount, os.environ)
 

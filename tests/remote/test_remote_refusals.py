@@ -109,6 +109,8 @@ def test_a_host_that_is_down_and_one_that_has_no_address(far: FarHost, asked: As
 def test_a_port_behind_which_is_no_ssh_server(far: FarHost, asked: Asked, refused: Try) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         with_config(far, f"Port {far.port}", f"Port {silent.getsockname()[1]}")
+        far.port = silent.getsockname()[1]
+        far.know(far.folder / "host.pub")
         assert "host far: it does not answer" in refused(asked)
 
 
