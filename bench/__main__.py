@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from allup.errors import AllupError
-from bench import critical_path, deployments, listing, platforms, reaction
+from bench import critical_path, deployments, listing, platforms, reaction, tunnel
 from bench.place import Place, machine, place
 from bench.processes import Broken
 

@@ -1,4 +1,4 @@
-"""An sshd of the measurement's own on the loopback address, to have an encrypted link that costs no network."""
+"""An sshd of the measurement's own on the loopback address: an encrypted link that costs no network."""
 
 from __future__ import annotations
 
@@ -49,9 +49,8 @@ def loopback_sshd(folder: Path) -> Iterator[Loopback]:
         f"AuthorizedKeysFile {folder / 'login.pub'}\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
         "PermitRootLogin prohibit-password\n"
     )
-    with subprocess.Popen(
-        [sshd, "-D", "-e", "-f", folder / "sshd_config"], stderr=subprocess.DEVNULL
-    ) as process:
+    argv = [sshd, "-D", "-e", "-f", folder / "sshd_config"]
+    with subprocess.Popen(argv, stderr=subprocess.DEVNULL) as process:
         try:
             if not poll(lambda: _answers(there.port), clock=SystemClock(), timeout=10):
                 raise Broken("sshd does not start")

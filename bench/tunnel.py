@@ -1,5 +1,5 @@
-"""How fast a remote's tunnel carries bytes, beside a plain ``ssh -L`` and Fabric's own forwarding, through one
-sshd on this machine, taken in turns."""
+"""How fast a remote's tunnel carries bytes, beside a plain ``ssh -L`` and Fabric's own forwarding, through
+one sshd on this machine, taken in turns."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import fabric.config
 import fabric.connection
@@ -45,8 +46,8 @@ def measure(place: Place) -> None:
     place.say(f"\n{MEGABYTES} MB through a tunnel, median of {ROUNDS} in turns, {busy()}")
     place.say(
         f"remote's tunnel {middle['ours']:.0f} MB/s, ssh -L {middle['ssh -L']:.0f} MB/s "
-        f"({times(ratio(middle['ours'], middle['ssh -L']))}); Fabric's forwarding {middle['Fabric']:.0f} MB/s "
-        f"({FABRIC_MEGABYTES} MB, once)"
+        f"({times(ratio(middle['ours'], middle['ssh -L']))} of it); "
+        f"Fabric's forwarding {middle['Fabric']:.0f} MB/s ({FABRIC_MEGABYTES} MB, once)"
     )
 
 
@@ -57,7 +58,7 @@ def _source() -> Iterator[int]:
 
         def send(connection: socket.socket) -> None:
             with connection, connection.makefile("rb") as asked:
-                for _ in range(int(asked.readline())):
+                for _ in range(int(asked.readline() or 0)):
                     connection.sendall(_CHUNK)
 
         def accept() -> None:
@@ -130,14 +131,13 @@ def _plain(host: Loopback, source: int) -> Iterator[int]:
 @contextmanager
 def _fabric(host: Loopback, source: int) -> Iterator[int]:
     port = choose(["tunnel"], {})["tunnel"]
-    connect = fabric.connection.Connection
-    configured = fabric.config.Config(overrides={"load_ssh_configs": False})  # type: ignore[no-untyped-call]
+    make: Any = fabric.connection.Connection
+    configured: Any = fabric.config.Config
     keys = {"key_filename": str(host.key), "look_for_keys": False, "allow_agent": False}
-    connection = connect(LOOPBACK, port=host.port, config=configured, connect_kwargs=keys)  # type: ignore[no-untyped-call]
-    with (
-        connection,
-        connection.forward_local(port, remote_port=source, remote_host=LOOPBACK, local_host=LOOPBACK),
-    ):
+    own = configured(overrides={"load_ssh_configs": False})
+    connection = make(LOOPBACK, port=host.port, config=own, connect_kwargs=keys)
+    there = {"remote_port": source, "remote_host": LOOPBACK, "local_host": LOOPBACK}
+    with connection, connection.forward_local(port, **there):
         yield _open(port)
 
 
