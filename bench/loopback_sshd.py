@@ -49,7 +49,7 @@ def loopback_sshd(folder: Path) -> Iterator[Loopback]:
         f"AuthorizedKeysFile {folder / 'login.pub'}\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
         "PermitRootLogin prohibit-password\n"
     )
-    argv = [sshd, "-D", "-e", "-f", folder / "sshd_config"]
+    argv = [sshd, "-D", "-e", "-f", str(folder / "sshd_config")]
     with subprocess.Popen(argv, stderr=subprocess.DEVNULL) as process:
         try:
             if not poll(lambda: _answers(there.port), clock=SystemClock(), timeout=10):

@@ -146,7 +146,7 @@ def test_the_tunnel_comes_back_when_the_host_does_and_a_running_all_up_survives(
     up(inv, far, "--docker", "none")
     folder = remote_folder(inv)
     with subprocess.Popen(
-        [INV, "arl.all-up", "--context", "remote-far", "--yes"],
+        [INV, "arl.all-up", "--context", "remote-far"],
         cwd=inv.checkout,
         env=inv.environ,
         stdout=subprocess.PIPE,
