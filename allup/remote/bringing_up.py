@@ -139,7 +139,7 @@ def _with_host(
     bound = fresh and asked.wanted.driver in (None, "docker", "podman")
     began = far.ensure(replace(asked.wanted, mount=asked.mount) if bound else asked.wanted, told)
     node = far.node()
-    docker = _docker_way(asked, node)
+    docker = docker_way(asked.docker, node)
     # In a container the folder was bound when it was made; on the bare host it is simply there.
     held = bool(asked.mount) and not node.on_the_host and not (bound and node.in_a_container)
     kept = before.forwards if before else ()
@@ -165,11 +165,12 @@ def _with_host(
     )
 
 
-def _docker_way(asked: Asked, node: Node) -> str:
-    if asked.docker == "none" or (asked.docker == "auto" and node.runtime not in ("docker", "")):
+def docker_way(asked: DockerWay, node: Node) -> str:
+    """How the Docker daemon is reached: as asked; on ``auto`` safely, and not at all where there is none."""
+    if asked == "none" or (asked == "auto" and node.runtime not in ("docker", "")):
         return ""
-    if asked.docker != "auto":
-        return asked.docker
+    if asked != "auto":
+        return asked
     return "socket" if node.on_the_host else "tls"
 
 

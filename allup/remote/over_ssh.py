@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+import socket
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -93,12 +96,12 @@ def connected(
     make: Any = fabric.connection.Connection
     configured: Any = fabric.config.Config
     files = [os.path.expanduser(file) for file in configuration.identity_files]
+    proxy = _proxy(way, configuration, environ)
     connection = make(
         configuration.hostname,
         user=configuration.user,
         port=configuration.port,
         config=configured(lazy=True, overrides={"load_ssh_configs": False}),
-        gateway=_gateway(way, configuration),
         connect_timeout=CONNECT_SECONDS,
         connect_kwargs={
             "key_filename": [file for file in files if os.path.exists(file)],
@@ -107,6 +110,7 @@ def connected(
             "banner_timeout": CONNECT_SECONDS * 2,
             "auth_timeout": CONNECT_SECONDS * 2,
             "channel_timeout": CONNECT_SECONDS,
+            **({"sock": proxy.socket} if proxy else {}),
         },
     )
     client = connection.client
@@ -121,12 +125,16 @@ def connected(
         connection.open()
     except Exception as error:
         connection.close()
+        if proxy:
+            proxy.close()
         raise explained(error, host) from error
     try:
         connection.transport.set_keepalive(CONNECT_SECONDS)
         yield OverSsh(connection, host)
     finally:
         connection.close()
+        if proxy:
+            proxy.close()
 
 
 def _name_for_paramiko(configuration: Configuration) -> str:
@@ -135,16 +143,40 @@ def _name_for_paramiko(configuration: Configuration) -> str:
     return f"[{configuration.hostname}]:{configuration.port}"
 
 
-def _gateway(way: Way, configuration: Configuration) -> str | None:
-    """A command whose streams are the connection, where ssh's configuration says so."""
+class _Proxy:
+    """A command whose streams are the connection. Not paramiko's: it spins for ever when its command ends."""
+
+    def __init__(self, argv: Sequence[str], environ: Mapping[str, str]) -> None:
+        self.socket, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                argv,
+                env=dict(environ),
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                stderr=subprocess.DEVNULL,
+            )
+
+    def close(self) -> None:
+        """Ends it."""
+        self.socket.close()
+        self._process.terminate()
+        self._process.wait()
+
+
+def _proxy(way: Way, configuration: Configuration, environ: Mapping[str, str]) -> _Proxy | None:
+    """The proxy that ssh's configuration asks for, with ssh's own tokens filled in."""
+    host, port = configuration.hostname, str(configuration.port)
     if configuration.proxy_command:
-        return configuration.proxy_command
+        tokens = {"%%": "%", "%h": host, "%p": port, "%r": configuration.user, "%n": way.address.host}
+        line = re.sub("%[%hprn]", lambda found: tokens[found[0]], configuration.proxy_command)
+        return _Proxy(("sh", "-c", f"exec {line}"), environ)
     if not configuration.proxy_jump:
         return None
     *before, last = configuration.proxy_jump.split(",")
     config = ("-F", way.config) if way.config else ()
     jumps = ("-J", ",".join(before)) if before else ()
-    return shlex.join(["ssh", *config, *jumps, "-o", "BatchMode=yes", "-W", "%h:%p", last])
+    return _Proxy(("ssh", *config, *jumps, "-o", "BatchMode=yes", "-W", f"[{host}]:{port}", last), environ)
 
 
 def explained(error: Exception, host: str) -> AllupError:

@@ -19,10 +19,11 @@ from allup.remote import keeper, probes
 from allup.remote.record import Folder
 from allup.sandbox import SandboxStatus
 from allup.sandbox.clock import SystemClock, poll
+from allup.sandbox.paths import write_private
 from tests.cli.invoking import INV, Inv
 from tests.remote.conftest import processes_with
 from tests.remote.far_host import FarHost, free_port
-from tests.remote.tokens import ended_token
+from tests.remote.tokens import of_age
 
 
 def remote_folder(inv: Inv, name: str = "far") -> Folder:
@@ -96,6 +97,15 @@ def test_a_far_minikube_is_used_as_if_it_were_here_and_nothing_is_left(
     assert folder.token.read_text() == token
     assert sum("start" in call["argv"] for call in far.calls()) == 1
 
+    # No secret is anywhere but in the files that are there for it.
+    key = (far.minikube / "minikube" / "client.key").read_text().splitlines()[1]
+    assert token not in said
+    assert not processes_with(token)
+    for file in (file for file in folder.root.rglob("*") if file.is_file() and file != folder.token):
+        content = file.read_text()
+        assert token not in content, file
+        assert key not in content, file
+
     # The platforms' tasks find it by its context; docker by its variables; a command by itself.
     licence = {"RSP_LICENSE": "TEST-0000-0000-0000-0000-0000-0000"}
     planned = inv("k8s.plan", "--context", "remote-far", environ=licence)
@@ -158,6 +168,7 @@ def test_the_tunnel_comes_back_when_the_host_does_and_a_running_all_up_survives(
         far.kill()
         link = poll(lambda: _link(folder, is_up=False), clock=SystemClock(), timeout=20)
         assert link is not None, "the keeper does not notice that the connection ended"
+        assert running.poll() is None, "the run was over before the link was cut"
         # While it is down everything says so, within the limit of its own questions.
         assert probes.LIMIT <= 5
         found = asked(inv)
@@ -199,27 +210,41 @@ def test_a_remote_whose_host_is_away_is_taken_back_here_and_later_there(
     assert not folder.root.exists()
 
 
-def test_a_token_that_ended_is_told_and_replaced_through_the_host(
+def test_a_token_is_renewed_before_it_ends_and_through_the_host_when_it_has(
     far: FarHost, inv: Inv, sandbox: SandboxStatus
 ) -> None:
     up(inv, far, "--docker", "none")
     folder = remote_folder(inv)
     remote = folder.read()
     assert remote is not None
-    (process,) = processes_with(f"allup.remote.keeper {folder.root}")
-    good = folder.token.read_text()
-    ended = ended_token(sandbox.kubeconfig.parent / "pki" / "sa.key", good)
+    key, administrator = (
+        sandbox.kubeconfig.parent / "pki" / "sa.key",
+        far.minikube / "minikube" / "client.key",
+    )
+    first = folder.token.read_text()
+
+    def is_renewed(token: str) -> None:
+        now = poll(
+            lambda: True if folder.token.read_text() not in (token, first) else None,
+            clock=SystemClock(),
+            timeout=30,
+        )
+        assert now, folder.state.read_text()
+        assert probes.api(remote, folder) == "answers and takes our token"
+
+    # Near its end it renews itself: the administrator's key is out of reach.
+    kept = administrator.read_text()
+    administrator.unlink()
+    old = of_age(key, first, made=-3300, ends=300)
+    write_private(folder.token, old)
+    is_renewed(old)
+    # When it has ended, as after a long sleep, only the administrator can help.
+    administrator.write_text(kept)
+    ended = of_age(key, first, made=-7200, ends=-3600)
     folder.token.write_text(ended)
     with pytest.raises(AllupError, match="does not take our token"):
         probes.api(remote, folder)
-    renewed = poll(
-        lambda: True if folder.token.read_text() not in (ended, good) else None,
-        clock=SystemClock(),
-        timeout=30,
-    )
-    assert renewed, folder.state.read_text()
-    assert probes.api(remote, folder) == "answers and takes our token"
-    assert process in processes_with(f"allup.remote.keeper {folder.root}")
+    is_renewed(ended)
 
 
 def test_a_control_socket_whose_process_was_killed_is_no_obstacle(far: FarHost, inv: Inv) -> None:
@@ -232,3 +257,26 @@ def test_a_control_socket_whose_process_was_killed_is_no_obstacle(far: FarHost, 
     up(inv, far, "--docker", "none")
     assert asked(inv)["API"]["good"]
     assert len(processes_with(folder.control)) == 1
+
+
+def test_two_profiles_of_a_host_are_used_at_once_one_of_them_through_a_jump_host(
+    far: FarHost, inv: Inv, server: Api
+) -> None:
+    config = far.ssh_config.read_text()
+    far.ssh_config.write_text(config + config.replace("Host far", "Host behind") + " ProxyJump far\n")
+    up(inv, far, "--docker", "none")
+    second = ("--profile", "reana-0.1.0", "--role", "view", "--ssh-config", str(far.ssh_config))
+    inv.fine("remote.up", "behind", "--docker", "none", *second)
+    listed = json.loads(inv.fine("remote.list", "--json"))["remotes"]
+    assert [one["context"] for one in listed] == ["remote-behind-reana-0-1-0", "remote-far"]
+    found = json.loads(inv.fine("remote.status", "--json", "--check"))["remotes"]
+    assert all(one["good"] for one in found), found
+    assert len(accounts(server)) == 2
+    assert "several are meant" in inv.refused("remote.down")
+    # The second may only look, and is gone without a trace of the first.
+    forbidden = inv("arl.all-up", "--context", "remote-behind-reana-0-1-0")
+    assert forbidden.code == 3, forbidden.err
+    assert "Traceback" not in forbidden.err
+    inv.fine("remote.down", "behind")
+    assert len(accounts(server)) == 1
+    assert asked(inv)["API"]["good"]

@@ -1,4 +1,4 @@
-"""A token that the cluster signed and that has ended: nobody waits for one, and none is granted so short."""
+"""Tokens of another age, signed by the cluster's own key: nobody waits an hour, and no shorter is granted."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 
-def ended_token(key_file: Path, good: str) -> str:
-    """The claims of *good*, a ServiceAccount's token, with an end an hour ago, signed with the cluster's key
-    (ES256, RFC 7518)."""
+def of_age(key_file: Path, good: str, *, made: int, ends: int) -> str:
+    """The claims of *good*, a ServiceAccount's token, made and ending so many seconds from now, signed
+    with the key in *key_file* (ES256, RFC 7518)."""
     header, payload, _ = good.split(".")
     claims = json.loads(_decoded(payload))
     now = int(time.time())
-    claims |= {"iat": now - 7200, "nbf": now - 7200, "exp": now - 3600}
+    claims |= {"iat": now + made, "nbf": now + made, "exp": now + ends}
     key = serialization.load_pem_private_key(key_file.read_bytes(), None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     signed = f"{header}.{_encoded(json.dumps(claims).encode())}"

@@ -12,7 +12,8 @@ import yaml
 
 from allup.commands import Command
 from allup.errors import ClusterError, InputError
-from allup.remote import account, configs, mounttable, ports, record, sshfs
+from allup.remote import account, bringing_up, configs, mounttable, ports, record, sshfs
+from allup.remote.far_minikube import Node
 from allup.remote.mounttable import Mounted
 from allup.remote.naming import Address
 from allup.remote.openssh import LONGEST_CONTROL_PATH, Way
@@ -237,6 +238,25 @@ def test_docker_is_led_to_the_daemon_by_what_fits_its_way(tmp_path: Path) -> Non
     assert "unset DOCKER_TLS_VERIFY" in lines
     assert "DOCKER_API_VERSION" not in lines
     assert configs.docker_environment(Remote("far", "big", "m"), folder) == {}
+
+
+@pytest.mark.parametrize(
+    ("driver", "runtime", "way"),
+    [
+        ("kvm2", "docker", "tls"),
+        ("docker", "docker", "tls"),
+        ("none", "docker", "socket"),
+        ("kvm2", "containerd", ""),
+        ("none", "crio", ""),
+    ],
+)
+def test_an_open_docker_port_is_never_used_unless_it_is_asked_for(
+    driver: str, runtime: str, way: str
+) -> None:
+    node = Node("192.168.39.2", 8443, driver, runtime, "v1.35.1")
+    assert bringing_up.docker_way("auto", node) == way
+    assert bringing_up.docker_way("open", node) == "open"
+    assert bringing_up.docker_way("none", node) == ""
 
 
 def test_the_kubeconfig_verifies_and_holds_no_secret(tmp_path: Path) -> None:
