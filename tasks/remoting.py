@@ -26,6 +26,7 @@ from allup.remote import (
     probes,
     record,
     sshfs,
+    tokens,
 )
 from allup.remote import taking_down as taking
 from allup.remote.bringing_up import DOCKER_WAYS, Asked
@@ -197,7 +198,7 @@ def _keeper(folder: Folder, running: bool) -> Verdict:
 
 def _token(folder: Folder) -> Verdict:
     try:
-        times = account.times_of(folder.token.read_text())
+        times = tokens.times_of(folder.token.read_text())
     except OSError:
         return Verdict("token", "", False, "is not there")
     if times is None:

@@ -7,11 +7,8 @@ token.
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from allup.cluster.objects import Objects
@@ -105,25 +102,3 @@ def abolish(objects: Objects, account: str) -> None:
 def new_token(objects: Objects, account: str, seconds: int) -> Token:
     """A token of the account; the server may grant it for less or longer. Raises ClusterError."""
     return request_token(objects, NAMESPACE, account, max(seconds, SHORTEST))
-
-
-def times_of(token: str) -> tuple[datetime, datetime] | None:
-    """When a ServiceAccount's token was made and when it ends, as it says itself (RFC 7519, iat and exp)."""
-    try:
-        payload = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return (
-            datetime.fromtimestamp(int(claims["iat"]), UTC),
-            datetime.fromtimestamp(int(claims["exp"]), UTC),
-        )
-    except (IndexError, ValueError, KeyError, TypeError):
-        return None
-
-
-def due(token: str, now: datetime, jitter: float) -> bool:
-    """Whether a token is to be renewed: after 80 % of its life, some (*jitter*, 0 to 1) a little earlier."""
-    times = times_of(token)
-    if times is None:
-        return True
-    made, ends = times
-    return now >= made + (ends - made) * (0.8 - 0.1 * jitter)

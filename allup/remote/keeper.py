@@ -28,7 +28,7 @@ from allup.daily import background, portowners
 from allup.errors import AllupError, ClusterError
 from allup.identity import Holder
 from allup.redaction import Redactor
-from allup.remote import account, openssh
+from allup.remote import openssh, tokens
 from allup.remote.far_minikube import FarMinikube, look_around
 from allup.remote.login import log_in
 from allup.remote.record import Folder, Remote
@@ -164,7 +164,7 @@ class Keeper:
             token = self.folder.token.read_text()
         except OSError:  # not made yet
             return True
-        if not account.due(token, self.now(), self.chance()):
+        if not tokens.due(token, self.now(), self.chance()):
             return True
         redactor = Redactor()
         try:

@@ -13,13 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from allup.redaction import Redactor
-from allup.remote import bringing_up, keeper, probes, taking_down
-from allup.remote.bringing_up import Asked
-from allup.remote.naming import Address
-from allup.remote.record import Folder
+from allup.remote import probes
 from allup.sandbox import SandboxStatus
-from allup.sandbox.clock import SystemClock, poll
+from tests.remote.conftest import Remotes, link_of, own_environ
 from tests.remote.far_host import FarHost
 
 RELAY = Path(__file__).parent / "relay.py"
@@ -108,39 +104,21 @@ def far_away(cabled: Cabled, sandbox: SandboxStatus, tmp_path: Path) -> Iterator
 def test_status_says_that_the_cable_is_out_and_the_tunnel_comes_back_with_it(
     far_away: FarHost, cabled: Cabled, sandbox_environ: dict[str, str], tmp_path: Path
 ) -> None:
-    environ = {**sandbox_environ, "XDG_STATE_HOME": str(tmp_path / "state")}
-    environ.pop("SSH_AUTH_SOCK", None)
-    asked = Asked(Address.parse("far"), ssh_config=str(far_away.ssh_config), docker="none")
-    folder, remote = bringing_up.up(
-        asked,
-        tmp_path / "remotes",
-        environ,
-        trust=lambda shown: None,
-        told=lambda step: None,
-        redactor=Redactor(),
-    )
+    here = Remotes(tmp_path / "remotes", own_environ(sandbox_environ, tmp_path), far_away.ssh_config)
+    folder, _ = here.up()
     try:
-        assert all(verdict.good for verdict in probes.ask_all(remote, folder, environ))
+        assert all(verdict.good for verdict in here.verdicts(folder).values())
         cabled.pull()
         # ssh still takes connections; nobody believes it. Each question has an end of its own.
         assert probes.LIMIT <= 5
-        verdicts = {one.what: one for one in probes.ask_all(remote, folder, environ)}
-        assert "no answer within" in verdicts["ssh"].words or "no connection" in verdicts["ssh"].words
-        assert not verdicts["API"].good
-        link = poll(lambda: _link(folder, is_up=False), clock=SystemClock(), timeout=30)
-        assert link is not None, "the keeper does not notice"
-        assert "does not answer" in link.why
+        found = here.verdicts(folder)
+        assert "no answer within" in found["ssh"].words or "no connection" in found["ssh"].words
+        assert not found["API"].good
+        assert "does not answer" in link_of(folder, is_up=False).why
         cabled.plug()
-        assert poll(lambda: _link(folder, is_up=True), clock=SystemClock(), timeout=60), (
-            "it does not come back"
-        )
-        assert all(verdict.good for verdict in probes.ask_all(remote, folder, environ))
+        link_of(folder, is_up=True)
+        assert all(verdict.good for verdict in here.verdicts(folder).values())
     finally:
         cabled.plug()
-        gone = taking_down.down(folder, remote, environ, keep=False, forget=True, told=lambda step: None)
+        gone = here.down(folder, forget=True)
     assert gone.left == ()
-
-
-def _link(folder: Folder, *, is_up: bool) -> keeper.Link | None:
-    found = keeper.read_link(folder)
-    return found if found is not None and found.up is is_up else None

@@ -4,54 +4,36 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from allup.errors import AllupError
 from allup.providers.interface import Wanted
-from allup.redaction import Redactor
-from allup.remote import bringing_up, hostkeys
-from allup.remote.bringing_up import Asked
-from allup.remote.hostkeys import Shown
-from allup.remote.naming import Address
 from tests.cli.invoking import Inv
-from tests.remote.conftest import processes_with
+from tests.remote.conftest import Remotes, processes_with
 from tests.remote.far_host import FarHost
 
-Try = Callable[[Asked], str]
-
-
-def nobody(shown: Sequence[Shown]) -> Shown | None:
-    """Who is asked about a key where nobody is."""
-    raise hostkeys.refuse_unknown("far", shown, proxied=False)
+Try = Callable[..., str]
 
 
 @pytest.fixture
-def refused(far: FarHost, sandbox_environ: Mapping[str, str], tmp_path: Path) -> Try:
+def refused(here: Remotes) -> Try:
     """Tries to bring a remote up, which must fail; the one paragraph. Whatever it began is taken back."""
-    environ = {**sandbox_environ, "HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state")}
-    environ.pop("SSH_AUTH_SOCK", None)
-    home = tmp_path / "remotes"
 
-    def attempt(asked: Asked) -> str:
+    def attempt(**more: Any) -> str:
         with pytest.raises(AllupError) as raised:
-            bringing_up.up(asked, home, environ, trust=nobody, told=lambda step: None, redactor=Redactor())
+            here.up(here.asked(**more))
         paragraph = str(raised.value)
         assert "\n" not in paragraph
         assert "Traceback" not in paragraph
-        assert [path for path in home.rglob("*") if path.suffix != ".lock"] == []
-        assert not processes_with(str(home))
+        assert [path for path in here.home.rglob("*") if path.suffix != ".lock"] == []
+        assert not processes_with(str(here.home))
         return paragraph
 
     return attempt
-
-
-@pytest.fixture
-def asked(far: FarHost) -> Asked:
-    """What would succeed."""
-    return Asked(Address.parse("far"), ssh_config=str(far.ssh_config), docker="none")
 
 
 def with_config(far: FarHost, before: str, after: str) -> None:
@@ -60,16 +42,16 @@ def with_config(far: FarHost, before: str, after: str) -> None:
     far.ssh_config.write_text(text.replace(before, after))
 
 
-def test_a_key_that_the_host_does_not_accept(far: FarHost, asked: Asked, refused: Try) -> None:
+def test_a_key_that_the_host_does_not_accept(far: FarHost, refused: Try) -> None:
     with_config(far, str(far.folder / "login"), str(far.folder / "stranger"))
-    said = refused(asked)
+    said = refused()
     assert "host far: it does not accept our key" in said
     assert "ssh-copy-id far" in said
 
 
-def test_another_host_key_than_the_known_one(far: FarHost, asked: Asked, refused: Try) -> None:
+def test_another_host_key_than_the_known_one(far: FarHost, refused: Try) -> None:
     far.know(far.folder / "stranger.pub")
-    said = refused(asked)
+    said = refused()
     assert "it shows another host key than the one that is known" in said
     assert "SHA256:" in said
     assert f"{far.known_hosts}:1" in said
@@ -77,11 +59,11 @@ def test_another_host_key_than_the_known_one(far: FarHost, asked: Asked, refused
 
 
 def test_a_host_key_that_is_not_known_is_shown_and_never_accepted_silently(
-    far: FarHost, asked: Asked, inv: Inv, refused: Try
+    far: FarHost, inv: Inv, refused: Try
 ) -> None:
     far.known_hosts.unlink()
     before = far.ssh_config.read_text()
-    said = refused(asked)
+    said = refused()
     fingerprint = next(word for word in said.split() if word.startswith("SHA256:"))
     assert f"inv remote.up far --host-key {fingerprint}" in said
     assert not far.known_hosts.exists()
@@ -98,45 +80,44 @@ def test_a_host_key_that_is_not_known_is_shown_and_never_accepted_silently(
     assert '"good": true' in inv.fine("remote.status", "--json")
 
 
-def test_a_host_that_is_down_and_one_that_has_no_address(far: FarHost, asked: Asked, refused: Try) -> None:
+def test_a_host_that_is_down_and_one_that_has_no_address(far: FarHost, refused: Try) -> None:
     far.kill()
-    assert "host far: nothing listens there" in refused(asked)
+    assert "host far: nothing listens there" in refused()
     with_config(far, "HostName 127.0.0.1", "HostName nowhere.invalid")
     far.known_hosts.unlink()
-    assert "its name leads to no address" in refused(asked)
+    assert "its name leads to no address" in refused()
 
 
-def test_a_port_behind_which_is_no_ssh_server(far: FarHost, asked: Asked, refused: Try) -> None:
+def test_a_port_behind_which_is_no_ssh_server(far: FarHost, refused: Try) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         with_config(far, f"Port {far.port}", f"Port {silent.getsockname()[1]}")
         far.port = silent.getsockname()[1]
         far.know(far.folder / "host.pub")
-        assert "host far: it does not answer" in refused(asked)
+        assert "host far: it does not answer" in refused()
 
 
-def test_a_local_port_that_is_taken_is_named_with_its_owner(far: FarHost, asked: Asked, refused: Try) -> None:
+def test_a_local_port_that_is_taken_is_named_with_its_owner(far: FarHost, refused: Try) -> None:
     with socket.create_server(("127.0.0.1", 0)) as ours:
         port = ours.getsockname()[1]
-        said = refused(Asked(asked.address, ssh_config=asked.ssh_config, docker="none", api_port=port))
+        said = refused(api_port=port)
     assert f"local port {port}: is taken by process {os.getpid()}" in said
     assert "--api-port" in said
 
 
-def test_minikube_that_is_not_there_or_does_not_start(far: FarHost, asked: Asked, refused: Try) -> None:
-    missing = Asked(asked.address, ssh_config=asked.ssh_config, minikube="/opt/none/minikube")
-    assert "/opt/none/minikube on far: is not there" in refused(missing)
+def test_minikube_that_is_not_there_or_does_not_start(far: FarHost, refused: Try) -> None:
+    assert "/opt/none/minikube on far: is not there" in refused(minikube="/opt/none/minikube")
     (far.world / "refuse").touch()
-    said = refused(Asked(asked.address, ssh_config=asked.ssh_config, wanted=Wanted(driver="kvm2")))
+    said = refused(wanted=Wanted(driver="kvm2"))
     assert "did not start (PROVIDER_KVM2_NOT_FOUND)" in said
     assert "Install libvirt" in said
 
 
-def test_a_role_that_the_cluster_does_not_have(far: FarHost, asked: Asked, refused: Try) -> None:
-    said = refused(Asked(asked.address, ssh_config=asked.ssh_config, docker="none", role="king"))
+def test_a_role_that_the_cluster_does_not_have(far: FarHost, refused: Try) -> None:
+    said = refused(role="king")
     assert "ClusterRole king: is not in that cluster" in said
 
 
-def test_names_are_checked_before_anything_is_called(far: FarHost, asked: Asked, refused: Try) -> None:
-    said = refused(Asked(asked.address, profile="reana_0.1.0", ssh_config=asked.ssh_config))
+def test_names_are_checked_before_anything_is_called(far: FarHost, refused: Try) -> None:
+    said = refused(profile="reana_0.1.0")
     assert "such as reana-0.1.0" in said
     assert far.calls() == []

@@ -1,4 +1,4 @@
-"""A cluster that remote.up made reachable is found by its context, and no other of that name instead of it."""
+"""A cluster that remote.up made reachable is found by its context, and no other of that name instead."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import yaml
 
 from allup.commands import Command
 from allup.errors import ClusterError, InputError
-from allup.remote import account, bringing_up, configs, mounttable, ports, record, sshfs
+from allup.remote import account, bringing_up, configs, mounttable, ports, record, sshfs, tokens
 from allup.remote.far_minikube import Node
 from allup.remote.mounttable import Mounted
 from allup.remote.naming import Address
@@ -128,16 +128,16 @@ def token(made: datetime, ends: datetime) -> str:
 
 def test_a_token_is_renewed_before_it_ends_and_not_at_once() -> None:
     hour = token(NOW, NOW + timedelta(hours=1))
-    assert not account.due(hour, NOW + timedelta(minutes=40), 0.0)
-    assert account.due(hour, NOW + timedelta(minutes=48), 0.0)
-    assert account.due(hour, NOW + timedelta(minutes=43), 1.0)
-    assert account.due(hour, NOW + timedelta(hours=9), 0.0)
+    assert not tokens.due(hour, NOW + timedelta(minutes=40), 0.0)
+    assert tokens.due(hour, NOW + timedelta(minutes=48), 0.0)
+    assert tokens.due(hour, NOW + timedelta(minutes=43), 1.0)
+    assert tokens.due(hour, NOW + timedelta(hours=9), 0.0)
 
 
 @pytest.mark.parametrize("text", ["", "x", "a.b.c", "e30.e30.x"])
 def test_what_is_no_token_is_due(text: str) -> None:
-    assert account.times_of(text) is None
-    assert account.due(text, NOW, 0.0)
+    assert tokens.times_of(text) is None
+    assert tokens.due(text, NOW, 0.0)
 
 
 def test_the_account_may_ask_for_its_own_tokens_alone() -> None:
