@@ -23,7 +23,7 @@ _OF_START = "when the profile has to be started:"
         "name": "what to call it (default: the host's name, and the profile's)",
         "node-port": "PORT or LOCAL:PORT: a port of the node; may be given several times",
         "api-port": "local port of the API server (default: any free one)",
-        "docker": "the node's Docker daemon: auto, tls, socket (of the host), open (2375, no "
+        "docker": "the node's Docker daemon (default: auto): auto, tls, socket (of the host), open (2375, no "
         "authentication at all) or none",
         "docker-port": "local port of the Docker daemon (default: any free one)",
         "role": "the token's ClusterRole (default: cluster-admin)",
@@ -48,9 +48,9 @@ def up(
     name: str | None = None,
     node_port: list[str] | None = None,
     api_port: str | None = None,
-    docker: str = "auto",
+    docker: str | None = None,
     docker_port: str | None = None,
-    role: str = "cluster-admin",
+    role: str | None = None,
     token_life: str | None = None,
     mount: str | None = None,
     driver: str | None = None,
@@ -59,14 +59,14 @@ def up(
     addons: str | None = None,
     kubernetes_version: str | None = None,
     container_runtime: str | None = None,
-    minikube: str = "minikube",
+    minikube: str | None = None,
     ssh_config: str | None = None,
     host_key: str | None = None,
 ) -> None:
     """Make a Minikube on another host usable as if it were here: tunnels, a token, a kubeconfig.
 
     A profile that does not run is started; words behind -- are handed to minikube start. The tunnels stay
-    when this ends and come back after the link dropped.
+    when this ends and come back after the link dropped. Once it is up, what is not said is as it was before.
 
     Example: inv remote.up ada@big.example.org --node-port 32767
     """
@@ -86,7 +86,7 @@ def up(
     words = remoting.UpWords(
         host, profile, name, node_port or [], api_port, docker, docker_port, role, token_life, mount
     )
-    remoting.up(words, wanted, minikube, ssh_config or "", host_key or "")
+    remoting.up(words, wanted, minikube or "", ssh_config or "", host_key or "")
 
 
 @task(

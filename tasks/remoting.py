@@ -42,8 +42,6 @@ from tasks.output import SCHEMA, say, say_json, tell
 from tasks.preparing import seconds
 from tasks.remainder import remainder
 
-_HOUR = 3600
-
 
 @dataclass(frozen=True)
 class UpWords:
@@ -54,16 +52,16 @@ class UpWords:
     name: str | None
     node_ports: Sequence[str]
     api_port: str | None
-    docker: str
+    docker: str | None
     docker_port: str | None
-    role: str
+    role: str | None
     token_life: str | None
     mount: str | None
 
     def asked(self) -> Asked:
         """Read. Raises InputError."""
         way = next((one for one in DOCKER_WAYS if one == self.docker), None)
-        if way is None:
+        if self.docker is not None and way is None:
             hint = did_you_mean(self.docker, DOCKER_WAYS)
             raise InputError("--docker", f"{self.docker!r} is none of {', '.join(DOCKER_WAYS)}{hint}")
         return Asked(
@@ -74,8 +72,8 @@ class UpWords:
             docker=way,
             docker_port=_port("--docker-port", self.docker_port),
             node_ports=tuple(ports.node_port(text) for text in self.node_ports),
-            role=self.role,
-            life=int(seconds("--token-life", self.token_life, _HOUR)),
+            role=self.role or "",
+            life=int(seconds("--token-life", self.token_life, 1)) if self.token_life else 0,
             mount=self.mount or "",
         )
 

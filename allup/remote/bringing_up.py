@@ -43,22 +43,46 @@ _LOCK_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Asked:
-    """What ``remote.up`` was asked for. *api_port* and *docker_port* None: any free one, or the one of last
-    time; *node_ports* are pairs of a local port and the node's; *mount* is ``SOURCE:TARGET`` on the host."""
+    """What ``remote.up`` was asked for; what it was not is None or empty (see ``completed``).
+
+    *api_port* and *docker_port* None: the one of last time, or any free one. *node_ports* are pairs of a
+    local port and the node's. *life* is in seconds. *mount* is ``SOURCE:TARGET``, a folder of the host and
+    where the node sees it.
+    """
 
     address: Address
     profile: str = "minikube"
     name: str = ""
     ssh_config: str = ""
-    minikube: str = "minikube"
+    minikube: str = ""
     api_port: int | None = None
-    docker: DockerWay = "auto"
+    docker: DockerWay | None = None
     docker_port: int | None = None
     node_ports: tuple[tuple[int, int], ...] = ()
-    role: str = "cluster-admin"
-    life: int = 3600
+    role: str = ""
+    life: int = 0
     mount: str = ""
     wanted: Wanted = Wanted()  # noqa: RUF009  # frozen
+
+
+def completed(asked: Asked, before: Remote | None) -> Asked:
+    """What is left open is as it was the last time, so that an up without flags mends; else the default."""
+    if before is None:
+        before = Remote("", "", "", docker="auto")
+    ports_before = tuple(
+        (one.port, int(one.target.rpartition(":")[2])) for one in before.forwards if one.purpose == "nodeport"
+    )
+    docker: DockerWay = next((way for way in DOCKER_WAYS if way == before.docker), "none")
+    return replace(
+        asked,
+        ssh_config=asked.ssh_config or before.ssh_config,
+        minikube=asked.minikube or before.minikube,
+        docker=asked.docker or docker,
+        node_ports=asked.node_ports or ports_before,
+        role=asked.role or before.role,
+        life=asked.life or before.life,
+        mount=asked.mount or before.mount,
+    )
 
 
 def up(
@@ -74,12 +98,14 @@ def up(
 
     When it fails, what this call made is taken back; a remote that was there before stays as it was.
     """
-    _check(asked)
+    naming.valid_profile(asked.profile)
     name = asked.name or naming.name_of(asked.address, asked.profile)
     folder = Folder(home / naming.valid_name(name), environ)
     with file_lock(folder.lock, clock=SystemClock(), timeout=_LOCK_SECONDS, doing=f"remote {name}"):
         before = folder.read()
         _refuse_another(before, asked, name)
+        asked = completed(asked, before)
+        _check(asked)
         with _taken_back_on_failure(folder, before, redactor):
             folder.make()
             way = Way(asked.address, asked.ssh_config, str(folder.accepted_keys))
@@ -94,7 +120,6 @@ def up(
 
 
 def _check(asked: Asked) -> None:
-    naming.valid_profile(asked.profile)
     if asked.life < account.SHORTEST:
         raise InputError(
             "--token-life", f"{asked.life} s is too short: the API server gives 10 minutes at least"
@@ -139,9 +164,11 @@ def _with_host(
     bound = fresh and asked.wanted.driver in (None, "docker", "podman")
     began = far.ensure(replace(asked.wanted, mount=asked.mount) if bound else asked.wanted, told)
     node = far.node()
-    docker = docker_way(asked.docker, node)
+    docker = docker_way(asked.docker or "auto", node)
     # In a container the folder was bound when it was made; on the bare host it is simply there.
     held = bool(asked.mount) and not node.on_the_host and not (bound and node.in_a_container)
+    if before is not None and before.mount == asked.mount:
+        held = bool(before.held)
     kept = before.forwards if before else ()
     return Remote(
         name=name,
@@ -158,6 +185,7 @@ def _with_host(
         account=account.account_name(socket.gethostname(), str(folder.root)),
         life=asked.life,
         docker=docker,
+        mount=asked.mount,
         began=began or (before is not None and before.began),
         forwards=_forwards(asked, folder, far, node, docker, kept),
         held=(far.mount_words(source, target),) if held else (),

@@ -60,9 +60,12 @@ class Mount:
 
 @dataclass(frozen=True)
 class Remote:
-    """One remote. *docker* says how its daemon is reached (tls, socket, open, or ``""`` for not at all),
-    *account* is the ServiceAccount our token is of, *began* whether we started the profile, *held* commands
-    that are kept running on the host, *left* what a down could not take back."""
+    """One remote.
+
+    *docker* says how its daemon is reached (tls, socket, open, or ``""`` for not at all). *mount* is a folder
+    of the host that the node sees, *account* the ServiceAccount our token is of. *began* whether we started the
+    profile, *held* commands that are kept running on the host, *left* what a down could not take back.
+    """
 
     name: str
     host: str
@@ -78,6 +81,7 @@ class Remote:
     account: str = ""
     life: int = 3600
     docker: str = ""
+    mount: str = ""
     began: bool = False
     forwards: tuple[Forward, ...] = ()
     held: tuple[tuple[str, ...], ...] = ()

@@ -93,7 +93,7 @@ def test_a_far_minikube_is_used_as_if_it_were_here_and_nothing_is_left(
     assert all(one["good"] for one in found.values()), found
     keepers = processes_with(f"allup.remote.keeper {folder.root}")
     assert len(keepers) == 1
-    up(inv, far, *words)
+    inv.fine("remote.up", "far")
     assert processes_with(f"allup.remote.keeper {folder.root}") == keepers
     assert folder.token.read_text() == token
     assert sum("start" in call["argv"] for call in far.calls()) == 1

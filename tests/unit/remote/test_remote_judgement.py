@@ -13,6 +13,7 @@ import yaml
 from allup.commands import Command
 from allup.errors import ClusterError, InputError
 from allup.remote import account, bringing_up, configs, mounttable, ports, record, sshfs, tokens
+from allup.remote.bringing_up import Asked
 from allup.remote.far_minikube import Node
 from allup.remote.mounttable import Mounted
 from allup.remote.naming import Address
@@ -257,6 +258,32 @@ def test_an_open_docker_port_is_never_used_unless_it_is_asked_for(
     assert bringing_up.docker_way("auto", node) == way
     assert bringing_up.docker_way("open", node) == "open"
     assert bringing_up.docker_way("none", node) == ""
+
+
+def test_an_up_without_flags_is_what_the_last_one_was_asked_for() -> None:
+    fresh = bringing_up.completed(Asked(Address("big")), None)
+    assert (fresh.docker, fresh.role, fresh.life, fresh.minikube) == (
+        "auto",
+        "cluster-admin",
+        3600,
+        "minikube",
+    )
+    before = Remote(
+        "big",
+        "big",
+        "minikube",
+        ssh_config="/c",
+        role="view",
+        life=7200,
+        mount="/a:/b",
+        forwards=(API, Forward("nodeport", "127.0.0.1:8080", "192.168.39.2:32767")),
+    )
+    again = bringing_up.completed(Asked(Address("big")), before)
+    assert again.node_ports == ((8080, 32767),)
+    assert (again.docker, again.role, again.life) == ("none", "view", 7200)
+    assert (again.mount, again.ssh_config) == ("/a:/b", "/c")
+    other = bringing_up.completed(Asked(Address("big"), role="edit", node_ports=((1, 2),)), before)
+    assert (other.role, other.node_ports) == ("edit", ((1, 2),))
 
 
 def test_the_kubeconfig_verifies_and_holds_no_secret(tmp_path: Path) -> None:
