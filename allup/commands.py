@@ -66,11 +66,16 @@ Heard = Callable[[str], None]
 """Is given each line that a command prints, without its end."""
 
 
+class NoProgram(AllupError):
+    """There is no such program on the machine's PATH."""
+
+
 class Runner(Protocol):
     """Runs commands on one machine: *argv* in; exit code, standard output and standard error out.
 
-    Raises AllupError when there is no such program there, when its patience has run out, or when that machine
-    cannot be reached; an exit code that is not 0 is an answer. *heard* may get the lines late, never twice.
+    Raises NoProgram when there is none of that name there, AllupError when its patience has run out or that
+    machine cannot be reached; an exit code that is not 0 is an answer. *heard* may get the lines late, never
+    twice.
     """
 
     def __call__(self, command: Command, heard: Heard | None = None) -> Ended: ...
@@ -87,11 +92,11 @@ class Here:
 
 
 def which(program: str, environ: Mapping[str, str]) -> str:
-    """The program's path; raises AllupError with the command that installs it."""
+    """The program's path; raises NoProgram with the command that installs it."""
     found = shutil.which(program, path=environ.get("PATH"))
     if found is None:
         package = PACKAGES.get(program)
-        raise AllupError(
+        raise NoProgram(
             program,
             "is not on this machine's PATH",
             next_step=f"On Debian: apt-get install -y {package}" if package else "",
@@ -102,7 +107,7 @@ def which(program: str, environ: Mapping[str, str]) -> str:
 def run(command: Command, environ: Mapping[str, str], heard: Heard | None = None) -> Ended:
     """Runs it and keeps what it prints; each line is also *heard* as it comes, from a thread of its own.
 
-    Raises AllupError when there is no such program, or when its patience has run out and it was ended.
+    Raises NoProgram, or AllupError when its patience has run out and it was ended.
     """
     path = which(command.argv[0], environ)
     process = subprocess.Popen(

@@ -2,6 +2,9 @@
 
 ``--context``, else what ``inv cluster.use`` stored for this checkout, else the one running sandbox, else the
 choices are listed. A context that is not local has to be allowed by name in invoke.yaml.
+
+Local is a sandbox of ours, and what a provider confirms to be its own; an address proves nothing, since a
+tunnel puts a far cluster on loopback. A choice keeps who confirmed it: its fingerprint is compared each time.
 """
 
 from __future__ import annotations
@@ -9,8 +12,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from allup.errors import ClusterError, InputError, did_you_mean
 
@@ -29,15 +33,26 @@ class SandboxAddress:
 
 
 @dataclass(frozen=True)
+class ProvidedAddress:
+    """A cluster of kind or minikube that this checkout has a kubeconfig of; *local*: on this machine."""
+
+    provider: str
+    kubeconfig: str
+    local: bool
+
+
+@dataclass(frozen=True)
 class Target:
     """The cluster a run goes to. *sandbox* is the sandbox's name or ``""``; *fingerprint*, when stored, is
-    what the cluster must still show; *origin* says why it is this one."""
+    what the cluster must still show; *origin* says why it is this one; *provider* is who on this machine
+    confirmed that the cluster is its own, such as ``kind``, or ``""``."""
 
     kubeconfig: str
     context: str
     sandbox: str = ""
     fingerprint: str = ""
     origin: str = ""
+    provider: str = ""
 
 
 def resolve(
@@ -50,8 +65,12 @@ def resolve(
     allowed: Sequence[str],
     contexts: Callable[[str], Sequence[str]],
     made: Sequence[Target] = (),
+    provided: Mapping[str, ProvidedAddress] = MappingProxyType({}),
+    provider_of: Callable[[str, str], str] = lambda kubeconfig, context: "",
 ) -> Target:
-    """The cluster that is meant. *contexts* reads the names of a kubeconfig's contexts.
+    """The cluster that is meant. *contexts* reads the names of a kubeconfig's contexts; *provided* are the
+    clusters that a provider made or lent to this checkout, by context; *provider_of* asks the providers
+    whether a kubeconfig's context is one of theirs on this machine, and answers ``""`` if it is not.
 
     *made* are clusters far away that a task of this checkout made reachable (``remote.up``): whoever typed
     their host has allowed them, and yet they are asked about like every cluster that is not local.
@@ -66,11 +85,18 @@ def resolve(
         ours = next((one for one in made if one.context == context), None)
         if ours is not None and kubeconfig in (None, ours.kubeconfig):
             return ours
-        if context not in allowed:
-            _refuse_unknown(
-                context, files, contexts, [*(s.context for s in sandboxes), *(one.context for one in made)]
+        own = provided.get(context)
+        if own is not None and kubeconfig in (None, own.kubeconfig):
+            provider = own.provider if own.local else ""
+            return _allowed(
+                Target(own.kubeconfig, context, origin="flag --context", provider=provider), allowed
             )
-        return _allowed(Target(files, context, origin="flag --context"), allowed)
+        if context in allowed:
+            return Target(files, context, origin="flag --context")
+        known = [*(s.context for s in sandboxes), *provided, *(one.context for one in made)]
+        _refuse_unknown(context, files, contexts, known)
+        provider = provider_of(files, context)
+        return _allowed(Target(files, context, origin="flag --context", provider=provider), allowed)
     if stored is not None:
         if stored.sandbox:
             sandbox = next((s for s in sandboxes if s.name == stored.sandbox), None)
@@ -83,7 +109,7 @@ def resolve(
             return stored
         if any((one.context, one.kubeconfig) == (stored.context, stored.kubeconfig) for one in made):
             return stored
-        return _allowed(stored, allowed)
+        return _allowed(stored if stored.fingerprint else replace(stored, provider=""), allowed)
     running = [sandbox for sandbox in sandboxes if sandbox.running]
     if len(running) == 1:
         return _of_sandbox(running[0], "the running sandbox")
@@ -122,11 +148,11 @@ def _of_sandbox(sandbox: SandboxAddress, origin: str) -> Target:
 
 
 def _allowed(target: Target, allowed: Sequence[str]) -> Target:
-    if target.context in allowed:
+    if target.context in allowed or target.provider:
         return target
     raise ClusterError(
         f"context {target.context!r}",
-        "is not a sandbox of this checkout and is not allowed",
+        "is not a sandbox of this checkout, no provider here says that it is its own, and it is not allowed",
         evidence=f"Allowed are {', '.join(allowed)}" if allowed else "",
         next_step="Allow it by name in invoke.yaml, under allup: contexts: "
         f"[{target.context}]{did_you_mean(target.context, allowed)}",

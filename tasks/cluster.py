@@ -1,133 +1,137 @@
-"""inv cluster.*: the sandbox, and which cluster is meant."""
+"""inv cluster.*: clusters of every provider, and which one is meant."""
 
 from __future__ import annotations
 
 import os
 import sys
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from invoke.collection import Collection
 from invoke.context import Context
-from invoke.exceptions import Exit
 from invoke.tasks import task
 
+from tasks.cluster_views import VIEWS, WHICH
 from tasks.edge import edge
 from tasks.optional import OptionalArgument
 
-if TYPE_CHECKING:
-    from allup.sandbox import Progress, Sandboxes, SandboxStatus
-
 CHECKOUT = Path(__file__).resolve().parent.parent
-_NAME = "which sandbox (default: sandbox)"
 
 
 @task(
     auto_shortflags=False,
+    iterable=["insecure_registry"],
     help={
-        "name": _NAME,
-        "nodes": "how many simulated nodes, or real for one that runs containers (default: 2, or as before)",
+        **WHICH,
+        "nodes": "how many; sandbox: simulated (default: 2), or real for one that runs containers",
+        "driver": "minikube's driver, such as docker or kvm2",
+        "cpus": "CPUs of a node (minikube)",
+        "memory": "memory of a node, such as 8g (minikube)",
+        "addons": "addons to enable, between commas (minikube)",
+        "mount": "SOURCE:TARGET, a folder that its nodes shall see (minikube, kind; when it is made)",
+        "kubernetes-version": "such as v1.34.0 (minikube, kind)",
+        "container-runtime": "docker, containerd or cri-o (minikube; default: docker)",
+        "cni": "network plugin (minikube); false for none (kind too)",
+        "insecure-registry": "a registry without TLS; may be repeated (minikube)",
     },
 )
 @edge
-def up(c: Context, name: str = "sandbox", nodes: str | None = None) -> None:
-    """Bring the sandbox up: a real control plane with simulated nodes, no root, no Docker.
+def up(
+    c: Context,
+    provider: str | None = None,
+    name: str | None = None,
+    profile: str | None = None,
+    nodes: str | None = None,
+    driver: str | None = None,
+    cpus: str | None = None,
+    memory: str | None = None,
+    addons: str | None = None,
+    mount: str | None = None,
+    kubernetes_version: str | None = None,
+    container_runtime: str | None = None,
+    cni: str | None = None,
+    insecure_registry: list[str] | None = None,
+) -> None:
+    """Bring a cluster up: by default the sandbox, a real control plane with simulated nodes, no Docker.
 
-    The first time its tools are built, which takes minutes; from then on it takes seconds. What runs already
-    is left alone, what died is started again. --nodes real makes one node that runs containers (Linux, root).
+    What runs already is left alone, what was stopped or died is started again. The sandbox's tools are built
+    the first time, which takes minutes. What stands behind -- goes to the provider's own create or start.
 
-    Example: inv cluster.up --nodes 3
+    Example: inv cluster.up --provider minikube --profile dev --cpus 4 --memory 8g --addons ingress
     """
-    began = time.monotonic()
-    with _progress() as progress:
-        if nodes == "real":
-            status = _sandboxes().up(name, real=True, progress=progress)
-        else:
-            number = _number("--nodes", nodes)
-            simulated = None if number is None else False
-            status = _sandboxes().up(name, nodes=number, real=simulated, progress=progress)
-    _renew_choice(name)
-    _say(_up_text(status, time.monotonic() - began))
+    from allup.providers.interface import Wanted
+    from tasks import providing
+    from tasks.preparing import names
+    from tasks.remainder import remainder
+
+    wanted = Wanted(
+        driver=driver,
+        cpus=cpus,
+        memory=memory,
+        nodes=nodes,
+        addons=names(addons),
+        mount=mount,
+        kubernetes_version=kubernetes_version,
+        container_runtime=container_runtime,
+        cni=cni,
+        insecure_registries=tuple(insecure_registry or ()),
+        more=remainder(),
+    )
+    providing.up(providing.chosen(provider, name, profile), wanted)
 
 
-@task(auto_shortflags=False, help={"name": _NAME})
+@task(auto_shortflags=False, help=WHICH)
 @edge
-def down(c: Context, name: str = "sandbox") -> None:
-    """Stop the sandbox and keep what is in it; inv cluster.up brings it back.
+def down(
+    c: Context, provider: str | None = None, name: str | None = None, profile: str | None = None
+) -> None:
+    """Stop a cluster and keep what is in it; inv cluster.up brings it back.
 
     Example: inv cluster.down
     """
-    with _progress() as progress:
-        stopped = _sandboxes().down(name, progress=progress)
-    _say(f"Sandbox {name} is stopped, its state kept." if stopped else f"Sandbox {name} is not running.")
+    from tasks import providing
+
+    providing.down(providing.chosen(provider, name, profile))
 
 
-@task(auto_shortflags=False, help={"name": _NAME, "yes": "do not ask (a sandbox never asks)"})
+@task(auto_shortflags=False, help={**WHICH, "yes": "do not ask (a sandbox never asks)"})
 @edge
-def delete(c: Context, name: str = "sandbox", yes: bool = False) -> None:
-    """Stop the sandbox and destroy everything in it.
+def delete(
+    c: Context,
+    provider: str | None = None,
+    name: str | None = None,
+    profile: str | None = None,
+    yes: bool = False,
+) -> None:
+    """Stop a cluster and destroy everything in it.
 
     Example: inv cluster.delete --name try
     """
-    with _progress() as progress:
-        deleted = _sandboxes().delete(name, progress=progress)
-    _say(f"Sandbox {name} is deleted." if deleted else f"There is no sandbox {name}.")
+    from tasks import providing
 
-
-@task(auto_shortflags=False, help={"name": _NAME})
-@edge
-def status(c: Context, name: str = "sandbox") -> None:
-    """Show the sandbox: its processes, address and files.
-
-    Example: inv cluster.status
-    """
-    _say(_status_text(_sandboxes().status(name)))
-
-
-@task(name="list", auto_shortflags=False)
-@edge
-def list_(c: Context) -> None:
-    """List the sandboxes of this checkout.
-
-    Example: inv cluster.list
-    """
-    found = _sandboxes().list()
-    rows = [(s.name, _state(s), s.context, _nodes(s), s.server, s.created) for s in found]
-    _say(
-        _table(("NAME", "STATE", "CONTEXT", "NODES", "SERVER", "CREATED"), rows) if rows else "No sandboxes."
-    )
-
-
-@task(auto_shortflags=False, help={"name": "a sandbox; without it, the cluster that is chosen"})
-@edge
-def kubeconfig(c: Context, name: str | None = None) -> None:
-    """Print the path of the chosen cluster's kubeconfig, and nothing else.
-
-    Example: export KUBECONFIG=$(inv cluster.kubeconfig)
-    """
-    if name is not None:
-        _say(str(_sandboxes().kubeconfig(name)))
-        return
-    from tasks import where
-
-    _say(where.target({}, where.allowed()).kubeconfig)
+    providing.delete(providing.chosen(provider, name, profile), yes)
 
 
 @task(
     klass=OptionalArgument,
     auto_shortflags=False,
-    positional=["name"],
+    positional=["context"],
     help={
-        "name": "a context of the kubeconfig, or a sandbox",
+        "context": "a context of the kubeconfig, or a sandbox",
         "kubeconfig": "the kubeconfig that has it (default: KUBECONFIG, ~/.kube/config)",
         "forget": "no cluster is chosen any more",
+        **WHICH,
     },
 )
 @edge
-def use(c: Context, name: str = "", kubeconfig: str | None = None, forget: bool = False) -> None:
+def use(
+    c: Context,
+    context: str = "",
+    kubeconfig: str | None = None,
+    forget: bool = False,
+    provider: str | None = None,
+    name: str | None = None,
+    profile: str | None = None,
+) -> None:
     """Choose the cluster that every task of this checkout goes to, until another is chosen.
 
     Its fingerprint is stored with it: another cluster of the same name is refused.
@@ -141,13 +145,20 @@ def use(c: Context, name: str = "", kubeconfig: str | None = None, forget: bool 
         where.choice_file().unlink(missing_ok=True)
         _say("No cluster is chosen.")
         return
-    if not name:
+    if (provider, name, profile) != (None, None, None):
+        if context:
+            raise InputError("cluster.use", f"either {context!r} or a provider's cluster, not both")
+        from tasks import providing
+
+        chosen = providing.choose(providing.chosen(provider, name, profile))
+    elif context:
+        known = {s.name: s.context for s in where.sandboxes()}
+        given = {"context": known.get(context, context), "kubeconfig": kubeconfig}
+        chosen = where.choose(where.target(given, where.allowed()))
+    else:
         raise InputError(
-            "cluster.use", "which one?", next_step="Name a context; inv cluster.list lists sandboxes"
+            "cluster.use", "which one?", next_step="Name a context; inv cluster.list lists clusters"
         )
-    known = {s.name: s.context for s in where.sandboxes()}
-    found = where.target({"context": known.get(name, name), "kubeconfig": kubeconfig}, where.allowed())
-    chosen = where.choose(found)
     _say(f"{chosen.context} is the cluster of this checkout now.")
     if not chosen.fingerprint:
         _say("It has no fingerprint: another cluster of that name would not be noticed.")
@@ -208,6 +219,7 @@ def build(c: Context, nodes: str | None = None) -> None:
     """
     from allup.errors import InputError
     from allup.sandbox import build_tools
+    from tasks import providing
 
     if nodes not in (None, "real"):
         raise InputError("--nodes", f"{nodes!r} changes nothing that is built; only real does")
@@ -215,51 +227,38 @@ def build(c: Context, nodes: str | None = None) -> None:
         from allup.sandbox.node import requirements
 
         requirements.check(os.environ)
-    with _progress() as progress:
+    with providing.progress() as progress:
         build_tools(os.environ, real=nodes == "real", progress=progress)
     _say("The tools of the sandbox are built.")
 
 
-@task(auto_shortflags=False)
+@task(
+    auto_shortflags=False,
+    help={
+        "context": "the cluster: a context of the kubeconfig (default: the one that is chosen)",
+        "kubeconfig": "the kubeconfig that has the context (default: KUBECONFIG, ~/.kube/config)",
+        "platform": "may we do what this platform needs? A folder of k8s/, or the name before its tasks",
+        "json": "print JSON",
+        "check": "leave with 5 when something will not work",
+    },
+)
 @edge
-def doctor(c: Context) -> None:
-    """Look for what stands in the way of a sandbox on this machine; changes nothing.
+def doctor(
+    c: Context,
+    context: str | None = None,
+    kubeconfig: str | None = None,
+    platform: str | None = None,
+    json: bool = False,
+    check: bool = False,
+) -> None:
+    """Look for what stands in a task's way, here, on the way to the cluster, and in it; changes nothing.
 
-    Example: inv cluster.doctor
+    Example: inv cluster.doctor --platform k8s
     """
-    from allup.sandbox import doctor as examine
+    from tasks import doctoring
 
-    findings = examine(CHECKOUT, os.environ)
-    _say(_table(("", "WHAT", "FOUND", "DO"), [(f.state, f.name, f.fact, f.remedy) for f in findings]))
-    if any(finding.state == "fail" for finding in findings):
-        raise Exit(code=1)
-
-
-def _renew_choice(name: str) -> None:
-    """A sandbox that was deleted and made anew is another cluster; the choice of our own is renewed."""
-    from tasks import where
-
-    stored = where.stored()
-    if stored is not None and stored.sandbox == name:
-        where.choose(where.target({"context": stored.context}, ()))
-
-
-def _sandboxes() -> Sandboxes:
-    from allup.sandbox import Sandboxes
-
-    return Sandboxes(CHECKOUT, os.environ)
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """Progress on standard error, cleared away at the end."""
-    from allup.sandbox import progress_to
-
-    shown = progress_to(sys.stderr, os.environ)
-    try:
-        yield shown
-    finally:
-        shown.close()
+    given = {"context": context, "kubeconfig": kubeconfig}
+    doctoring.examine(c, given, platform, as_json=json, strict=check)
 
 
 def _number(flag: str, given: str | None) -> int | None:
@@ -272,53 +271,11 @@ def _number(flag: str, given: str | None) -> int | None:
     raise InputError(flag, f"{given!r} is not a whole number")
 
 
-def _up_text(status: SandboxStatus, seconds: float) -> str:
-    how = "was up already" if status.already_running else f"is up after {seconds:.1f} s"
-    nodes = "a real node" if status.real else f"{status.nodes} node{'s' if status.nodes != 1 else ''}"
-    return (
-        f"Sandbox {status.name} {how}: {nodes}, {status.memory_bytes / 1e6:.0f} MB, {status.server}\n"
-        f"Context {status.context} in {status.kubeconfig}"
-    )
-
-
-def _status_text(status: SandboxStatus) -> str:
-    facts = [
-        ("sandbox", f"{status.name}, {_state(status)}"),
-        ("nodes", _nodes(status)),
-        ("server", status.server),
-        ("context", status.context),
-        ("kubeconfig", status.kubeconfig),
-        ("created", status.created),
-    ]
-    rows = [
-        (p.name, p.pid, "runs" if p.alive else "ended", f"{(p.memory_bytes or 0) / 1e6:.0f} MB")
-        for p in status.processes
-    ]
-    table = "\n\n" + _table(("PROCESS", "PID", "STATE", "MEMORY"), rows) if rows else ""
-    return _table((), facts) + table
-
-
-def _nodes(status: SandboxStatus) -> str:
-    return "real" if status.real else str(status.nodes)
-
-
-def _state(status: SandboxStatus) -> str:
-    if status.running:
-        return "running"
-    return "broken" if any(process.alive for process in status.processes) else "stopped"
-
-
-def _table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    from tabulate import tabulate
-
-    return tabulate([list(map(str, row)) for row in rows], headers, tablefmt="plain", disable_numparse=True)
-
-
 def _say(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
 ns = Collection("cluster")
-for member in (up, down, delete, status, list_, use, kubeconfig, dashboard, build, doctor):
+for member in (up, down, delete, *VIEWS, use, dashboard, build, doctor):
     ns.add_task(member)

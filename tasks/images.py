@@ -108,7 +108,7 @@ def push(
     help={
         "name": _NAME,
         "image": _IMAGE,
-        "into": "sandbox[:NAME], kind[:CLUSTER], minikube[:PROFILE] or docker (default: sandbox)",
+        "into": "sandbox[:NAME] (default), kind[:CLUSTER], minikube[:PROFILE], docker-desktop, docker",
         "engine": _ENGINE,
         "anew": "load even what is there",
     },

@@ -8,22 +8,27 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 
 from allup import commands
-from allup.errors import AllupError, ClusterError, Differences, InputError
+from allup.errors import AllupError, Differences, InputError
 from allup.images import contexts, description, engines, making, registries
 from allup.images.engines import Build, Engine
 from allup.images.references import Reference
+from allup.providers.choosing import DESKTOP, KIND, MINIKUBE, SANDBOX
 from allup.report.tables import table
 from tasks import withheld
 from tasks.checkout import CHECKOUT
 from tasks.output import SCHEMA, say, say_json, tell
+
+if TYPE_CHECKING:
+    from allup.loading import LoadedPlatform
 
 FOLDER = CHECKOUT / "images"
 _DEFAULT = "arl_img"
@@ -123,8 +128,10 @@ def _inside(into: str) -> Engine:
         raise InputError(
             "--into", f"{into!r} has no daemon to build in", next_step="Build here, then inv images.load"
         )
-    printed = commands.must(engines.minikube_environment(profile or "minikube"), os.environ, "minikube").out
-    return Engine("docker", os.environ.get("DOCKER") or "docker", engines.into_minikube(printed))
+    from tasks.providing import providers
+
+    environ = providers().named(MINIKUBE, profile or None).docker_environment()
+    return Engine("docker", os.environ.get("DOCKER") or "docker", environ)
 
 
 def build(engine: Engine, asked: Asked, environ: Mapping[str, str]) -> Reference:
@@ -261,28 +268,18 @@ def load(name: str, image: str | None, into: str, engine_name: str, anew: bool) 
     say(str(reference))
 
 
-def _into_sandbox(made: making.Made, name: str, anew: bool) -> None:
-    from allup.sandbox import Sandboxes
+def _into_nodes(kind: str, made: making.Made, name: str, anew: bool) -> None:
+    """Into the nodes of a provider's cluster; a sandbox is spared what it has."""
+    from allup.providers.sandbox import Sandbox
+    from tasks.providing import providers
 
-    sandboxes: Any = Sandboxes(CHECKOUT, os.environ)
-    if not hasattr(sandboxes, "load_image"):
-        raise ClusterError("the sandbox", "has simulated nodes only, which run no image")
-    which = name or "sandbox"
-    there = sandboxes.images(which)
-    if not anew and made.by_content.full in there and made.reference.full in there:
-        tell(f"sandbox {which} has {made.reference} already")
+    cluster = providers().named(kind, name or None)
+    there = f"{cluster.kind} {cluster.name} has {made.reference}"
+    if isinstance(cluster, Sandbox) and not anew and cluster.has(made.by_content.full, made.reference.full):
+        tell(f"{there} already")
         return
-    sandboxes.load_image(which, made.file)
-    tell(f"sandbox {which} has {made.reference} now")
-
-
-def _into_kind(made: making.Made, name: str, anew: bool) -> None:
-    commands.must(engines.kind_load(str(made.file), name or "kind"), os.environ, f"image {made.reference}")
-
-
-def _into_minikube(made: making.Made, name: str, anew: bool) -> None:
-    profile = name or "minikube"
-    commands.must(engines.minikube_load(str(made.file), profile), os.environ, f"image {made.reference}")
+    cluster.load(made.file, made.reference.full)
+    tell(f"{there} now")
 
 
 def _into_docker(made: making.Made, name: str, anew: bool) -> None:
@@ -297,10 +294,8 @@ def _into_engine(engine: Engine, made: making.Made, anew: bool) -> None:
     commands.must(engine.load(str(made.file)), os.environ, f"image {made.reference}")
 
 
-_LOADERS = {
-    "sandbox": _into_sandbox,
-    "kind": _into_kind,
-    "minikube": _into_minikube,
+_LOADERS: Mapping[str, Callable[[making.Made, str, bool], None]] = {
+    **{kind: partial(_into_nodes, kind) for kind in (SANDBOX, KIND, MINIKUBE, DESKTOP)},
     "docker": _into_docker,
 }
 
@@ -386,23 +381,9 @@ def secret(
 
 def check(c: Context, name: str, as_json: bool, strict: bool) -> None:
     """Every image of a platform, and what its registry says."""
-    from tasks import platforms
-    from tasks.preparing import prepare
-    from tasks.verb import Call, Verb
+    from tasks.materials import prepared
 
-    folder = CHECKOUT / "k8s" / name
-    if not (folder / "platform.py").is_file():
-        from allup.errors import did_you_mean
-
-        known = sorted(file.parent.name for file in (CHECKOUT / "k8s").glob("*/platform.py"))
-        raise InputError(
-            f"platform {name!r}",
-            f"is not there{did_you_mean(name, known)}",
-            next_step=f"There are {', '.join(known)}",
-        )
-    verb = Verb("check", "", "", "imaging:check")
-    prepared = prepare(Call(c, platforms.load(folder), verb, {}))
-    wanted = images_of(prepared.loaded)
+    wanted = images_of(prepared(c, name).loaded)
     config = Path(os.environ.get("DOCKER_CONFIG") or "~/.docker").expanduser() / "config.json"
     logins = registries.logins_of(config)
     found = [registries.presence(Reference.parse(image), logins) for image in wanted]
@@ -417,29 +398,11 @@ def check(c: Context, name: str, as_json: bool, strict: bool) -> None:
         raise Differences(f"platform {name}", f"{len(missing)} images are not known to be there")
 
 
-def images_of(loaded: Any) -> Sequence[str]:
+def images_of(loaded: LoadedPlatform) -> Sequence[str]:
     """Every image the manifests of a loaded platform name, with its values put in."""
-    from allup.substitution import substitute
+    from tasks.materials import bodies
 
-    platform = loaded.platform
-    found: dict[str, None] = {}
-    for component in loaded.enabled:
-        values = {**platform.values, **component.values, "component": component.name}
-        values |= {"instance": loaded.instance, "namespace": loaded.namespace, "platform": platform.name}
-        for document in loaded.documents.get(component.name, ()):
-            body = substitute(document.node, _plain(values), document.path)
-            found.update(dict.fromkeys(_images(body)))
-    return tuple(found)
-
-
-def _plain(value: Any) -> Any:
-    from allup.model.live import Live
-
-    if isinstance(value, Live):
-        return "0.0.0.0"
-    if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
-    return value
+    return tuple(dict.fromkeys(image for body in bodies(loaded) for image in _images(body)))
 
 
 def _images(body: Any) -> Sequence[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from allup.target import SandboxAddress, Target, read_choice, resolve, write_choice
+from allup.target import ProvidedAddress, SandboxAddress, Target, read_choice, resolve, write_choice
 from tasks.checkout import CHECKOUT
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ def target(given: Mapping[str, Any], allowed: Sequence[str]) -> Target:
         allowed=allowed,
         contexts=_contexts,
         made=remotes(),
+        provided=provided(),
+        provider_of=_provider_of,
     )
 
 
@@ -100,11 +102,27 @@ def remotes_home() -> Path:
     return choice_file().parent / "remotes"
 
 
+def provided() -> Mapping[str, ProvidedAddress]:
+    """The clusters of kind and minikube that this checkout has a kubeconfig of, by context."""
+    from allup.providers import records
+
+    return {
+        kept.context: ProvidedAddress(kept.kind, str(kept.kubeconfig), kept.local)
+        for kept in records.kept(records.folder(CHECKOUT, os.environ))
+    }
+
+
 def choice_file() -> Path:
     """Where the chosen cluster is remembered."""
     from allup.sandbox.paths import checkout_key, state_home
 
     return state_home(os.environ) / checkout_key(CHECKOUT) / "chosen.json"
+
+
+def _provider_of(kubeconfig: str, context: str) -> str:
+    from tasks.providing import providers
+
+    return providers(kubeconfig).owner(kubeconfig, context)
 
 
 def _contexts(kubeconfig: str) -> Sequence[str]:

@@ -7,12 +7,14 @@ would act with full rights).
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import logging
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,48 @@ def contexts(kubeconfig: str) -> tuple[str, ...]:
     return tuple(str(context["name"]) for context in merged.get("contexts") or ())
 
 
+@dataclass(frozen=True)
+class Entry:
+    """What a kubeconfig says of one context, as it stands there; *cluster* and *user* are ``{}`` when the
+    names lead nowhere, *file* is the first of the files."""
+
+    context: str
+    cluster: Mapping[str, Any]
+    user: Mapping[str, Any]
+    file: Path
+
+    def authority(self) -> bytes:
+        """The certificate of the authority that the server is checked against, ``b""`` when there is none or
+        it cannot be read."""
+        inline = self.cluster.get("certificate-authority-data")
+        try:
+            if inline:
+                return base64.b64decode(str(inline), validate=True)
+            named = self.cluster.get("certificate-authority")
+            # A relative path is relative to the kubeconfig.
+            return (self.file.parent / str(named)).read_bytes() if named else b""
+        except (ValueError, OSError):
+            return b""
+
+
+def entry(kubeconfig: str, context: str) -> Entry:
+    """What the kubeconfig says of *context*. Raises InputError."""
+    settings = _read(kubeconfig)
+    known = [str(each["name"]) for each in settings["contexts"] if each.get("name")]
+    if context not in known:
+        raise InputError(
+            f"context {context!r}",
+            f"is not in {kubeconfig}{did_you_mean(context, known)}",
+            evidence=f"It has {', '.join(known) or 'none'}",
+        )
+    names = next((c.get("context") or {} for c in settings["contexts"] if c.get("name") == context), {})
+    cluster: dict[str, Any] = next(
+        (c for c in settings["clusters"] if c.get("name") == names.get("cluster")), {}
+    )
+    first = next(path for path in map(Path, kubeconfig.split(":")) if path.expanduser().exists())
+    return Entry(context, cluster.get("cluster") or {}, _user(settings, context), first.expanduser())
+
+
 def connect(
     kubeconfig: str,
     context: str,
@@ -44,18 +88,10 @@ def connect(
     timeouts: Timeouts = Timeouts(),  # noqa: B008  # frozen
 ) -> Api:
     """An Api for one context. Sends nothing yet. Raises InputError and ClusterError."""
-    settings = _read(kubeconfig)
-    known = [str(entry["name"]) for entry in settings.get("contexts") or ()]
-    if context not in known:
-        raise InputError(
-            f"context {context!r}",
-            f"is not in {kubeconfig}{did_you_mean(context, known)}",
-            evidence=f"It has {', '.join(known) or 'none'}",
-        )
+    user = dict(entry(kubeconfig, context).user)
     configuration = kubernetes.client.Configuration()
     with _library_errors() as errors:
         _load(kubeconfig, context, configuration)
-    user = _user(settings, context)
     if "exec" in user and not (configuration.api_key or configuration.cert_file):
         raise ClusterError(
             f"context {context!r}",

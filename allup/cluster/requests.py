@@ -166,6 +166,21 @@ class Api:
             raise self._unreachable(error, timeout) from error
         return response.status, response.data.decode("utf-8", "replace")
 
+    def date(self, *, timeout: float) -> str:
+        """The Date header of an answer, ``""`` when it has none. Raises ClusterError without an answer."""
+        self.requests += 1
+        try:
+            response = self._pool.request(
+                "GET",
+                self.url("/version"),
+                headers=self.headers(),
+                retries=False,
+                timeout=urllib3.Timeout(connect=min(self.timeouts.connect, timeout), read=timeout),
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise self._unreachable(error, timeout) from error
+        return str(response.headers.get("Date", ""))
+
     def request(
         self,
         method: str,

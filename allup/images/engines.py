@@ -125,29 +125,6 @@ def named(name: str, environ: Mapping[str, str]) -> Engine:
     raise InputError("--engine", f"{name!r} is not known{did_you_mean(name, ENGINES)}")
 
 
-def into_minikube(printed: str) -> Mapping[str, str]:
-    """What ``minikube docker-env --shell none`` prints, as variables for docker."""
-    pairs = (
-        line.partition("=") for line in printed.splitlines() if line.startswith(("DOCKER_", "MINIKUBE_"))
-    )
-    return {name.strip(): value.strip().strip('"') for name, _, value in pairs}
-
-
-def kind_load(archive: str, cluster: str) -> Command:
-    """kind takes the image onto each of its nodes."""
-    return Command(("kind", "load", "image-archive", archive, "--name", cluster))
-
-
-def minikube_load(archive: str, profile: str) -> Command:
-    """minikube takes the image into its node."""
-    return Command(("minikube", "-p", profile, "image", "load", "--overwrite=true", archive))
-
-
-def minikube_environment(profile: str) -> Command:
-    """Prints how docker reaches minikube's own daemon."""
-    return Command(("minikube", "-p", profile, "docker-env", "--shell", "none"))
-
-
 def run_words(
     program: str,
     image: str,

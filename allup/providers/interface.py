@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
+from allup.commands import Command
 from allup.errors import InputError
+from allup.sandbox.progress import Progress
+from allup.sandbox.status import ProcessStatus
 
 State = Literal["running", "stopped", "paused", "broken", "absent", "unknown"]
 
@@ -58,7 +61,8 @@ class NodeState:
 
 @dataclass(frozen=True)
 class ClusterState:
-    """One cluster of a provider. *facts* are what else it tells, in its own order."""
+    """One cluster of a provider. *facts* are what else it tells, in its own order; *processes* those on this
+    machine that it consists of, where it is made of such; *why* it is broken, where that is told."""
 
     provider: str
     name: str
@@ -66,6 +70,7 @@ class ClusterState:
     context: str
     nodes: tuple[NodeState, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
+    processes: tuple[ProcessStatus, ...] = ()
     why: str = ""
 
 
@@ -79,27 +84,32 @@ class Done:
     notes: tuple[str, ...] = ()
 
 
-class Told(Protocol):
-    """Is given the steps of something long."""
-
-    def __call__(self, step: str) -> None: ...
-
-
 class Provider(Protocol):
-    """One cluster of one provider. Each method raises AllupError when the provider's program fails, with its
-    last words; CannotDo for what the provider does not have."""
+    """One cluster of one provider. *told* is given the steps of what takes long.
 
-    kind: str
-    name: str
-    context: str
+    Each method raises AllupError when the provider's program fails, with its last words, and CannotDo for
+    what the provider does not have.
+    """
 
-    def up(self, wanted: Wanted, told: Told) -> Done:
+    @property
+    def kind(self) -> str:
+        """Which provider: the word of --provider."""
+
+    @property
+    def name(self) -> str:
+        """The cluster's name there."""
+
+    @property
+    def context(self) -> str:
+        """What its context is called."""
+
+    def up(self, wanted: Wanted, told: Progress) -> Done:
         """Creates it, starts it, or finds that it runs; its kubeconfig is right afterwards."""
 
-    def down(self, told: Told) -> Done:
+    def down(self, told: Progress) -> Done:
         """Stops it and keeps what is in it."""
 
-    def delete(self, told: Told) -> Done:
+    def delete(self, told: Progress) -> Done:
         """Destroys it and everything in it."""
 
     def status(self) -> ClusterState:
@@ -123,11 +133,60 @@ class Provider(Protocol):
     def docker_environment(self) -> Mapping[str, str]:
         """What leads docker to the engine in its node."""
 
-    def mount_command(self, source: str, target: str) -> tuple[str, ...]:
-        """The program that shows a folder of this machine to its nodes for as long as it runs."""
+    def mount_command(self, source: str, target: str) -> Command:
+        """The command that shows a folder of this machine to its nodes for as long as it runs."""
 
     def addons(self) -> Mapping[str, bool]:
         """Every addon, and whether it is enabled."""
 
     def enable(self, addons: Sequence[str]) -> Done:
         """Enables addons."""
+
+
+class Lacking:
+    """Refuses what a provider does not have, in the words of *lacks*: by method the fact and the way out. A
+    provider overrides the methods of what it has."""
+
+    who: ClassVar[str]
+    lacks: ClassVar[Mapping[str, tuple[str, str]]]
+
+    def cannot(self, what: str) -> CannotDo:
+        """The refusal."""
+        fact, way_out = self.lacks[what]
+        return CannotDo(self.who, fact, next_step=way_out)
+
+    def up(self, wanted: Wanted, told: Progress) -> Done:
+        """Refuses."""
+        raise self.cannot("up")
+
+    def down(self, told: Progress) -> Done:
+        """Refuses."""
+        raise self.cannot("down")
+
+    def delete(self, told: Progress) -> Done:
+        """Refuses."""
+        raise self.cannot("delete")
+
+    def logs(self, lines: int) -> str:
+        """Refuses."""
+        raise self.cannot("logs")
+
+    def load(self, archive: Path, reference: str) -> None:
+        """Refuses."""
+        raise self.cannot("load")
+
+    def docker_environment(self) -> Mapping[str, str]:
+        """Refuses."""
+        raise self.cannot("docker_environment")
+
+    def mount_command(self, source: str, target: str) -> Command:
+        """Refuses."""
+        raise self.cannot("mount")
+
+    def addons(self) -> Mapping[str, bool]:
+        """Refuses."""
+        raise self.cannot("addons")
+
+    def enable(self, addons: Sequence[str]) -> Done:
+        """Refuses."""
+        raise self.cannot("addons")

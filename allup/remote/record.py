@@ -63,8 +63,8 @@ class Remote:
     """One remote.
 
     *docker* says how its daemon is reached (tls, socket, open, or ``""`` for not at all). *mount* is a folder
-    of the host that the node sees, *account* the ServiceAccount our token is of. *began* whether we started the
-    profile, *held* commands that are kept running on the host, *left* what a down could not take back.
+    of the host that the node sees, *account* the ServiceAccount our token is of. *began* whether we started
+    the profile, *held* commands that are kept running on the host, *left* what a down could not take back.
     """
 
     name: str

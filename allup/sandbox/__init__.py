@@ -16,16 +16,10 @@ How a test makes a pod that goes wrong: see allup.sandbox.stages.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from allup.sandbox.progress import Progress, Step, progress_to, silent
 from allup.sandbox.sandboxes import DEFAULT_NAME, Sandboxes
 from allup.sandbox.status import DEFAULT_NODES, ProcessStatus, SandboxStatus
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from allup.sandbox.doctor import Finding
 
 __all__ = [
     "DEFAULT_NAME",
@@ -36,7 +30,6 @@ __all__ = [
     "Sandboxes",
     "Step",
     "build_tools",
-    "doctor",
     "progress_to",
     "silent",
 ]
@@ -48,10 +41,3 @@ def build_tools(environ: Mapping[str, str], *, real: bool = False, progress: Pro
 
     tools = (*build.TOOLS, *build.NODE_TOOLS) if real else build.TOOLS
     build.build_tools(environ, progress=progress, tools=tools)
-
-
-def doctor(checkout: Path, environ: Mapping[str, str]) -> list[Finding]:
-    """What stands in the way of a sandbox on this machine; see allup.sandbox.doctor."""
-    from allup.sandbox.doctor import examine
-
-    return examine(checkout, environ)

@@ -17,7 +17,8 @@ from allup.sandbox.node import requirements
 from allup.sandbox.paths import cache_home, state_home
 from allup.sandbox.sandboxes import Sandboxes
 
-State = Literal["ok", "warn", "fail"]
+State = Literal["ok", "note", "warn", "fail", "unknown"]
+"""``fail``: something will not work; ``warn``: something may not; ``note``: neither right nor wrong."""
 _GB = 10**9
 _OLDEST_PYTHON = (3, 11)
 # What Go's caches hold after a first build of everything, and what the tools themselves take.

@@ -96,6 +96,10 @@ class Sandboxes:
         """The references of every image that the real node of *name* has; InputError as load_image."""
         return self._real_node(name).images()
 
+    def node_address(self, name: str) -> str:
+        """The address of the real node of *name*, for NodePorts; InputError as load_image."""
+        return self._real_node(name).addresses.node
+
     def down(self, name: str = DEFAULT_NAME, *, progress: Progress = silent) -> bool:
         """Stop every process of *name* and keep its state; whether there was any to stop."""
         folder = self._state(name)

@@ -14,7 +14,9 @@ from invoke.loader import FilesystemLoader
 ROOT = Path(__file__).parents[2]
 
 COMPOSE = "convert render up status why down"
-CLUSTER = "build dashboard delete doctor down kubeconfig list status up use"
+CLUSTER = """
+    addons address build dashboard delete docker-env doctor down kubeconfig list logs mount status up use
+"""
 
 VERBS = """
     all-down all-up check container-id debug describe diff dns env events exec forward get graph history

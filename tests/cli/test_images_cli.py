@@ -108,7 +108,10 @@ def test_what_cannot_be_is_refused_in_one_sentence(building: Inv, tmp_path: Path
         (("images.build", "dusk"), "did you mean 'dask'?"),
         (("images.build", "--engine", "dockr"), "did you mean 'docker'?"),
         (("images.build", "--engine", "buildah", "--context", str(tmp_path)), "DOCKERFILE"),
-        (("images.load", "dask", "--into", "knd"), "It is one of sandbox, kind, minikube, docker"),
+        (
+            ("images.load", "dask", "--into", "knd"),
+            "It is one of sandbox, kind, minikube, docker-desktop, docker",
+        ),
         (("images.check", "--platform", "rsudio"), "did you mean 'rstudio'?"),
         (("images.secret", "--user", "me"), "Set DOCKER_PASSWORD"),
     ):

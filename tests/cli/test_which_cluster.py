@@ -73,7 +73,7 @@ def test_a_context_that_is_not_allowed_is_refused_without_a_connection_to_it(
 ) -> None:
     file = written(tmp_path / "far", sandbox, "far", server=listener.address, current=True)
     said = alone.refused(verb, "--context", "far", code=3, environ={"KUBECONFIG": str(file)})
-    assert "context 'far': is not a sandbox of this checkout and is not allowed" in said
+    assert "context 'far': is not a sandbox of this checkout, no provider here says" in said
     assert "under allup: contexts: [far]" in said
     assert listener.connections == 0
 

@@ -3,3 +3,5 @@
 They hold for whatever machine minikube is on; ``provider`` puts them together over a Runner. Written for and
 tried against minikube 1.38.1.
 """
+
+KIND = "minikube"

@@ -1,7 +1,7 @@
 """What minikube prints, read. Pure; the shapes are those of minikube 1.38.1.
 
 ``status -o json`` and ``profile list -o json`` print plain JSON, but CloudEvents, one a line, when something
-is wrong; ``start``, ``stop`` and ``delete`` print CloudEvents always. klog's lines on standard error are noise.
+is wrong; ``start``, ``stop`` and ``delete`` print CloudEvents always. klog's lines on stderr are noise.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Event:
 
     @property
     def message(self) -> str:
-        """What it says to a person."""
-        return self.data.get("message", "").strip()
+        """What it says to a person, as one paragraph."""
+        return _short(self.data.get("message", ""))
 
     @property
     def final(self) -> bool:
@@ -205,9 +205,11 @@ def failure(ended: Ended, subject: str, fact: str) -> AllupError:
     final = next((e for e in events(ended.out) if e.final), None)
     if final is not None:
         reason = final.data.get("name") or f"exit code {ended.code}"
-        said = _short(final.message)
         return AllupError(
-            subject, f"{fact} ({reason})", evidence=said, next_step=_short(final.data.get("advice", ""))
+            subject,
+            f"{fact} ({reason})",
+            evidence=final.message,
+            next_step=_short(final.data.get("advice", "")),
         )
     said = next((e.message for e in events(ended.out) if e.kind in ("error", "info") and e.message), "")
     return AllupError(subject, f"{fact} (exit code {ended.code})", evidence=_short(said or _words(ended)))

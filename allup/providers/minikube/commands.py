@@ -13,7 +13,7 @@ from allup.commands import Command
 from allup.providers.interface import Wanted
 
 PROGRAM = "minikube"
-OLDEST = (1, 30)
+OLDEST = (1, 32)
 """The oldest minikube that is taken: the first whose own Kubernetes, 1.28, is one that allup works with."""
 _QUICK, _LOOKING = 30.0, 90.0
 _DOCKER_VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "MINIKUBE_ACTIVE_DOCKERD")

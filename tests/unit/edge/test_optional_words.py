@@ -56,7 +56,7 @@ def test_the_name_of_a_secret_may_be_left_out(
 def test_the_cluster_to_use_is_a_word(
     monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], name: str
 ) -> None:
-    assert parsed(monkeypatch, *words)["cluster.use"]["name"] == name
+    assert parsed(monkeypatch, *words)["cluster.use"]["context"] == name
 
 
 def test_another_task_may_follow(monkeypatch: pytest.MonkeyPatch) -> None:

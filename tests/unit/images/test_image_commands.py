@@ -84,23 +84,6 @@ def test_the_log_in_of_a_push_lies_in_a_file_that_only_its_owner_reads(tmp_path:
     assert BUILDAH.push(IMAGE, authfile=file).argv[2:4] == ("--authfile", file)
 
 
-def test_images_go_into_kind_and_minikube_by_their_own_programs() -> None:
-    assert str(engines.kind_load("i.tar", "arl")) == "kind load image-archive i.tar --name arl"
-    assert str(engines.minikube_load("i.tar", "m")) == "minikube -p m image load --overwrite=true i.tar"
-
-
-def test_minikubes_daemon_is_reached_by_what_it_prints() -> None:
-    printed = (
-        'DOCKER_TLS_VERIFY="1"\nDOCKER_HOST=tcp://192.168.39.37:2376\n# a comment\n'
-        "MINIKUBE_ACTIVE_DOCKERD=m\n"
-    )
-    assert engines.into_minikube(printed) == {
-        "DOCKER_TLS_VERIFY": "1",
-        "DOCKER_HOST": "tcp://192.168.39.37:2376",
-        "MINIKUBE_ACTIVE_DOCKERD": "m",
-    }
-
-
 def test_the_old_variables_are_what_is_built_when_no_flag_says_otherwise() -> None:
     old = {"DOCKER_IMAGE": "arl_img:1", "DOCKERFILE": "Other", "PYTHON": "python3.6", "TOKEN": "x"}
     asked = imaging.asked(None, None, None, ["TOKEN"], False, old)

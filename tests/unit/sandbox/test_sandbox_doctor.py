@@ -7,8 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from allup.sandbox import Sandboxes, doctor
-from allup.sandbox.doctor import compiler, disk, python, real_node, sandboxes, system, tools, writable
+from allup.sandbox import Sandboxes
+from allup.sandbox.doctor import (
+    compiler,
+    disk,
+    examine,
+    python,
+    real_node,
+    sandboxes,
+    system,
+    tools,
+    writable,
+)
 from allup.sandbox.node import requirements
 from allup.sandbox.toolchain import Go
 
@@ -93,6 +103,6 @@ def test_an_examination_changes_nothing(tmp_path: Path) -> None:
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
         "XDG_STATE_HOME": str(tmp_path / "state"),
     }
-    findings = doctor(tmp_path, environ)
+    findings = examine(tmp_path, environ)
     assert {finding.name for finding in findings} >= {"Python", "go", "tools", "disk", "ports", "sandboxes"}
     assert list(tmp_path.iterdir()) == []
