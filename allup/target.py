@@ -64,12 +64,16 @@ def resolve(
     sandboxes: Sequence[SandboxAddress],
     allowed: Sequence[str],
     contexts: Callable[[str], Sequence[str]],
+    made: Sequence[Target] = (),
     provided: Mapping[str, ProvidedAddress] = MappingProxyType({}),
     provider_of: Callable[[str, str], str] = lambda kubeconfig, context: "",
 ) -> Target:
     """The cluster that is meant. *contexts* reads the names of a kubeconfig's contexts; *provided* are the
     clusters that a provider made or lent to this checkout, by context; *provider_of* asks the providers
     whether a kubeconfig's context is one of theirs on this machine, and answers ``""`` if it is not.
+
+    *made* are clusters far away that a task of this checkout made reachable (``remote.up``): whoever typed
+    their host has allowed them, and yet they are asked about like every cluster that is not local.
 
     Raises ClusterError when it is not clear, or not allowed; InputError for a context that is not there.
     """
@@ -78,6 +82,9 @@ def resolve(
         sandbox = next((s for s in sandboxes if s.context == context), None)
         if sandbox is not None and kubeconfig in (None, sandbox.kubeconfig):
             return _of_sandbox(sandbox, "flag --context")
+        ours = next((one for one in made if one.context == context), None)
+        if ours is not None and kubeconfig in (None, ours.kubeconfig):
+            return ours
         own = provided.get(context)
         if own is not None and kubeconfig in (None, own.kubeconfig):
             provider = own.provider if own.local else ""
@@ -86,7 +93,8 @@ def resolve(
             )
         if context in allowed:
             return Target(files, context, origin="flag --context")
-        _refuse_unknown(context, files, contexts, [*(s.context for s in sandboxes), *provided])
+        known = [*(s.context for s in sandboxes), *provided, *(one.context for one in made)]
+        _refuse_unknown(context, files, contexts, known)
         provider = provider_of(files, context)
         return _allowed(Target(files, context, origin="flag --context", provider=provider), allowed)
     if stored is not None:
@@ -99,11 +107,15 @@ def resolve(
                     next_step=f"Start it (inv cluster.up --name {stored.sandbox}) or choose another",
                 )
             return stored
+        if any((one.context, one.kubeconfig) == (stored.context, stored.kubeconfig) for one in made):
+            return stored
         return _allowed(stored if stored.fingerprint else replace(stored, provider=""), allowed)
     running = [sandbox for sandbox in sandboxes if sandbox.running]
     if len(running) == 1:
         return _of_sandbox(running[0], "the running sandbox")
-    raise _unclear(running, files, contexts)
+    raise _unclear(
+        [*(s.context for s in running), *(one.context for one in made)], bool(running), files, contexts
+    )
 
 
 def _refuse_unknown(
@@ -148,12 +160,11 @@ def _allowed(target: Target, allowed: Sequence[str]) -> Target:
 
 
 def _unclear(
-    running: Sequence[SandboxAddress], files: str, contexts: Callable[[str], Sequence[str]]
+    choices: list[str], several: bool, files: str, contexts: Callable[[str], Sequence[str]]
 ) -> ClusterError:
-    choices = [sandbox.context for sandbox in running]
     if any(Path(part).exists() for part in files.split(os.pathsep)):
-        choices += contexts(files)
-    what = "several sandboxes are running" if running else "none is chosen and no sandbox is running"
+        choices = [*choices, *contexts(files)]
+    what = "several sandboxes are running" if several else "none is chosen and no sandbox is running"
     return ClusterError(
         "cluster",
         what,

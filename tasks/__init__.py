@@ -11,10 +11,10 @@ from tasks import contents, pipes
 
 
 def _everything() -> Collection:
-    from tasks import cluster, compose, images, platforms, unknown
+    from tasks import cluster, compose, images, platforms, remote, unknown
 
     everything = Collection()
-    for group in (cluster, compose, images):
+    for group in (cluster, compose, images, remote):
         everything.add_collection(group.ns)
     found = list(platforms.collections(sys.argv))
     for collection in found:

@@ -26,6 +26,7 @@ def target(given: Mapping[str, Any], allowed: Sequence[str]) -> Target:
         sandboxes=sandboxes(),
         allowed=allowed,
         contexts=_contexts,
+        made=remotes(),
         provided=provided(),
         provider_of=_provider_of,
     )
@@ -83,6 +84,22 @@ def sandboxes() -> Sequence[SandboxAddress]:
         SandboxAddress(s.name, s.context, str(s.kubeconfig), s.running)
         for s in Sandboxes(CHECKOUT, os.environ).list()
     ]
+
+
+def remotes() -> Sequence[Target]:
+    """The far clusters of this checkout's remotes."""
+    from allup.remote import record
+
+    return [
+        Target(str(folder.kubeconfig), remote.context, origin=f"remote {remote.name}")
+        for folder, remote in record.remotes(remotes_home(), os.environ)
+        if folder.kubeconfig.exists()
+    ]
+
+
+def remotes_home() -> Path:
+    """The folder of this checkout's remotes."""
+    return choice_file().parent / "remotes"
 
 
 def provided() -> Mapping[str, ProvidedAddress]:

@@ -24,6 +24,7 @@ VERBS = """
     restart rotate scale secret-from-file secrets settings shell status urls wait why
 """
 
+REMOTE = "docker-env down list mount run status unmount up"
 IMAGES = "build tag push load list secret registry-up registry-down check"
 ARL = """
     registry-up registry-down data-up data-down scheduler-up scheduler-down worker-up worker-down
@@ -61,6 +62,7 @@ def test_the_tasks_are_the_ones_listed_here(loaded: Collection) -> None:
     expected = {f"cluster.{name}" for name in CLUSTER.split()}
     expected |= {f"compose.{name}" for name in COMPOSE.split()}
     expected |= {f"images.{name}" for name in IMAGES.split()}
+    expected |= {f"remote.{name}" for name in REMOTE.split()}
     expected |= {f"k8s.{name}" for name in (VERBS + RSTUDIO).split()}
     expected |= {f"arl.{name}" for name in (VERBS + ARL).split()}
     assert set(loaded.task_names) == expected
