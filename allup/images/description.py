@@ -2,6 +2,7 @@
 
     reference = "local/dask:2026.8.0"      what manifests call it
     debian = ["python3", "tini"]           packages of Debian, with what they need
+    debconf = ["slapd slapd/domain string example.org"]  answers to what these ask at their installation
     python = "requirements.txt"            packages of PyPI: a lock of pip-compile, with hashes
     [folders]  "/arl" = "1000:1000"        empty folders and their owners
     [run]      entrypoint, command, folder, user, environment
@@ -25,7 +26,7 @@ from allup.images.references import Reference
 FORMAT = 4
 """Part of every key: another number makes every image anew."""
 
-_TOP = ("reference", "debian", "python", "folders", "run")
+_TOP = ("reference", "debian", "debconf", "python", "folders", "run")
 _RUN = ("entrypoint", "command", "folder", "user", "environment")
 
 
@@ -36,6 +37,7 @@ class Description:
     name: str
     reference: Reference
     debian: tuple[str, ...] = ()
+    debconf: tuple[str, ...] = ()
     requirements: str = ""
     folders: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     files: Mapping[str, Path] = field(default_factory=dict)
@@ -51,7 +53,9 @@ class Description:
 
     def base_key(self, suite: str, machine: str) -> str:
         """What tells this root of Debian packages from another one."""
-        return _digest({"format": FORMAT, "debian": sorted(self.debian), "suite": suite, "machine": machine})
+        answers = {"debconf": self.debconf} if self.debconf else {}
+        packages = {"debian": sorted(self.debian), **answers}
+        return _digest({"format": FORMAT, **packages, "suite": suite, "machine": machine})
 
     def key(self, suite: str, machine: str) -> str:
         """What tells this image from another one: everything that goes into it, 64 hex digits."""
@@ -101,6 +105,7 @@ def read(folder: Path, name: str) -> Description:
         name=name,
         reference=_tagged(Reference.parse(_text(label, raw, "reference") or f"local/{name}")),
         debian=_texts(label, raw, "debian"),
+        debconf=_texts(label, raw, "debconf"),
         requirements=(file.parent / requirements).read_text(encoding="utf-8") if requirements else "",
         folders={path: _owner(label, path, text) for path, text in _table(label, raw, "folders").items()},
         files=_files(file.parent / "files"),
