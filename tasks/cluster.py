@@ -60,6 +60,7 @@ def down(c: Context, name: str = "sandbox") -> None:
 
     Example: inv cluster.down
     """
+    _end_forwards(name)
     with _progress() as progress:
         stopped = _sandboxes().down(name, progress=progress)
     _say(f"Sandbox {name} is stopped, its state kept." if stopped else f"Sandbox {name} is not running.")
@@ -72,6 +73,7 @@ def delete(c: Context, name: str = "sandbox", yes: bool = False) -> None:
 
     Example: inv cluster.delete --name try
     """
+    _end_forwards(name)
     with _progress() as progress:
         deleted = _sandboxes().delete(name, progress=progress)
     _say(f"Sandbox {name} is deleted." if deleted else f"There is no sandbox {name}.")
@@ -233,6 +235,14 @@ def doctor(c: Context) -> None:
     _say(_table(("", "WHAT", "FOUND", "DO"), [(f.state, f.name, f.fact, f.remedy) for f in findings]))
     if any(finding.state == "fail" for finding in findings):
         raise Exit(code=1)
+
+
+def _end_forwards(name: str) -> None:
+    """Those in the background that lead into the sandbox would go on, with nothing behind them."""
+    from allup.sandbox.status import context_name
+    from tasks import forwarding
+
+    forwarding.stop_all_to(context_name(name))
 
 
 def _renew_choice(name: str) -> None:

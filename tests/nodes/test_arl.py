@@ -24,6 +24,7 @@ import pytest
 from allup.images.making import Made
 from allup.sandbox import Sandboxes, SandboxStatus
 from tests.cluster.platforms_for_tests import Instance, eventually
+from tests.conftest import CHECKOUT
 from tests.nodes.node_for_tests import NAME, PATIENCE
 from tests.nodes.person import Person, own_image
 
@@ -243,6 +244,16 @@ def test_a_notebook_finds_the_cluster_and_only_who_knows_the_password_runs_one(a
     person = Jupyter(address)
     assert person.log_in(password) == 200
     assert person.run(CELL) == "5050\n"
+
+
+def test_the_notebook_in_the_image_computes_on_every_worker(arl: Person) -> None:
+    file = CHECKOUT / "images/dask/files/arl/workflows/notebooks/imaging-pipelines.ipynb"
+    cells = [cell for cell in json.loads(file.read_text())["cells"] if cell["cell_type"] == "code"]
+    person = Jupyter(arl.forwarded("notebook", 8888))
+    assert person.log_in(arl.secret("jupyter", "password")) == 200
+    assert person.get("/api/contents/workflows/notebooks/imaging-pipelines.ipynb") == 200
+    said = person.run("\n".join("".join(cell["source"]) for cell in cells))
+    assert said == f"π is about 3.141593\n{WORKERS} of {WORKERS} workers took part\n"
 
 
 def test_the_password_is_in_no_processs_arguments_and_in_no_kernels_environment(arl: Person) -> None:
