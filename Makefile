@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 INV := .venv/bin/inv
 INSTALLED := .venv/.installed
 
-.PHONY: help up down test test-nodes sweep check bench lock clean
+.PHONY: help up down demo test test-nodes sweep check bench lock clean
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
 
@@ -15,6 +15,15 @@ up: $(INSTALLED) ## the sandbox, and RStudio on it
 
 down: $(INSTALLED) ## RStudio down; its data, and the sandbox, stay
 	@$(INV) k8s.all-down --context allup-sandbox
+
+demo: $(INSTALLED) ## ARL, computing on a real node, and where to click (Linux, root)
+	@$(INV) cluster.build --nodes real
+	@$(INV) images.build dask
+	@$(INV) cluster.up --name demo --nodes real
+	@image=$$($(INV) images.load dask --into sandbox:demo) && \
+		$(INV) arl.all-up --context allup-demo --docker-image $$image --worker-replicas 2 --forward
+	@echo "Log in with what this prints: $(INV) arl.secrets jupyter --reveal password --context allup-demo"
+	@echo "All of it ends with: $(INV) cluster.delete --name demo"
 
 test: $(INSTALLED) ## every tier this machine can run, and a sample of the sweeps
 	@$(INV) cluster.build

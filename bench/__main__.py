@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from allup.errors import AllupError
-from bench import critical_path, deployments, listing, platforms, reaction, tunnel
+from bench import critical_path, deployments, listing, platforms, reaction, real_pods, tunnel
 from bench.place import Place, machine, place
 from bench.processes import Broken
 
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> int:
         "names",
         nargs="*",
         metavar="NAME",
-        help="deployments, reaction, listing, critical-path, tunnel, platforms",
+        help="deployments, reaction, real-pods, listing, critical-path, tunnel, platforms",
     )
     parser.add_argument("--sizes", default="100,1000", help="numbers of Deployments (default: 100,1000)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of sizes below 1,000 (default: 3)")
@@ -34,6 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     measures: Mapping[str, Callable[[Place], None]] = {
         "listing": listing.measure,
         "reaction": reaction.measure,
+        "real-pods": real_pods.measure,
         "critical-path": critical_path.measure,
         "tunnel": tunnel.measure,
         "platforms": platforms.measure,

@@ -192,6 +192,13 @@ def stop_all(prepared: Prepared) -> None:
             background.stop(_folder(), record.id)
 
 
+def stop_all_to(context: str) -> None:
+    """Ends every forward of this checkout in the background that leads to that cluster."""
+    for record in background.listed(_folder()):
+        if record.key.startswith(f"{context} "):
+            background.stop(_folder(), record.id)
+
+
 def _key(prepared: Prepared, words: Sequence[str]) -> str:
     return " ".join([prepared.session.context, prepared.platform.instance, *words])
 

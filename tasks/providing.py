@@ -59,6 +59,7 @@ def up(cluster: Provider, wanted: Wanted) -> None:
 
 def down(cluster: Provider) -> None:
     """Stops it."""
+    _end_forwards(cluster)
     with progress() as told:
         done = cluster.down(told)
     _said(done)
@@ -70,6 +71,7 @@ def delete(cluster: Provider, yes: bool) -> None:
         from tasks.questions import confirm
 
         confirm(f"This deletes {cluster.kind} cluster {cluster.name} and everything in it.", yes)
+    _end_forwards(cluster)
     with progress() as told:
         done = cluster.delete(told)
     _said(done)
@@ -194,6 +196,13 @@ def progress() -> Iterator[Progress]:
         yield shown
     finally:
         shown.close()
+
+
+def _end_forwards(cluster: Provider) -> None:
+    """Those in the background that lead into it would go on, with nothing behind them."""
+    from tasks import forwarding
+
+    forwarding.stop_all_to(cluster.context)
 
 
 def _renew_choice(cluster: Provider) -> None:

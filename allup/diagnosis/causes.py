@@ -72,6 +72,7 @@ class Cause(StrEnum):
     MOUNT_HELPER_MISSING = "mount-helper-missing"
     MOUNT_FAILED = "mount-failed"
     ATTACH_FAILED = "attach-failed"
+    DISK_FULL = "disk-full"
     # rollout
     DEADLINE_EXCEEDED = "deadline-exceeded"
     PROGRESS_DEADLINE = "progress-deadline"

@@ -6,7 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from allup.diagnosis import admission, custom, deletion, jobs, links, pods, rollout, service, storage
+from allup.diagnosis import (
+    admission,
+    custom,
+    deletion,
+    fullness,
+    jobs,
+    links,
+    pods,
+    rollout,
+    service,
+    storage,
+)
 from allup.diagnosis.causes import Cause
 from allup.diagnosis.events import last_warning, one_line, warnings_about
 from allup.diagnosis.finding import Finding
@@ -45,6 +56,10 @@ _SHARED = frozenset(
     )
 )
 """Causes outside of the object: two objects that say the same have the same root."""
+
+_STOPPED = (Cause.CRASH_LOOP, Cause.INIT_FAILED)
+_UNWELL = (Cause.PROBE_FAILING, Cause.STARTUP_PROBE_FAILING, Cause.LIVENESS_RESTARTS)
+"""Causes of which the container's own log may know the cause."""
 
 
 def diagnose(
@@ -108,18 +123,21 @@ def with_logs(finding: Finding, this: Sequence[str], before: Sequence[str], scen
     """*finding* with the last lines of its container's present and previous life, and with the finer cause
     that they tell."""
     told = replace(finding, log_lines=tuple(this), previous_lines=tuple(before))
-    if finding.cause not in (Cause.CRASH_LOOP, Cause.INIT_FAILED):
-        return told
-    namespace = (finding.culprit or finding.ref).namespace
-    collision = links.link_collision("\n".join((*before, *this)), namespace, scene)
-    if collision is None:
+    said = "\n".join((finding.message, *before, *this))
+    culprit = finding.culprit or finding.ref
+    finer = None
+    if finding.cause in _STOPPED:
+        finer = links.link_collision(said, culprit.namespace, scene)
+    if finer is None and finding.cause in (*_STOPPED, *_UNWELL):
+        finer = fullness.full_disk(said, scene.get(culprit) or {})
+    if finer is None:
         return told
     return replace(
         told,
-        cause=str(collision.cause),
-        message=f"{finding.message}; {collision.message}",
+        cause=str(finer.cause),
+        message=f"{finding.message}; {finer.message}",
         evidence="its log",
-        next_step=collision.next_step,
+        next_step=finer.next_step or finding.next_step,
     )
 
 

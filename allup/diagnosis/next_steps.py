@@ -63,6 +63,7 @@ _NEXT_STEPS: dict[Cause, str] = {
     Cause.MOUNT_HELPER_MISSING: "Install the file system's client on the nodes (nfs-common, nfs-utils)",
     Cause.MOUNT_FAILED: _EVENTS,
     Cause.ATTACH_FAILED: "See where it is attached still: kubectl get volumeattachments",
+    Cause.DISK_FULL: f"Make room, on the volume it writes to or on its node: {_LAST_WORDS}",
     Cause.DEADLINE_EXCEEDED: f"inv {{c}}.logs {{component}}; {_EVENTS}",
     Cause.PROGRESS_DEADLINE: f"inv {{c}}.logs {{component}}; {_EVENTS}",
     Cause.PAUSED: "kubectl rollout resume, or take paused or suspend out of the manifest",

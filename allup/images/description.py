@@ -2,6 +2,7 @@
 
     reference = "local/dask:2026.8.0"      what manifests call it
     debian = ["python3", "tini"]           packages of Debian, with what they need
+    debconf = ["slapd slapd/domain string example.org"]  answers to what these ask at their installation
     unpacked = true                        only those: unpacked, not set up, so no script of theirs runs
     without = ["/usr/share/perl/*"]        paths in them that are left out
     python = "requirements.txt"            packages of PyPI: a lock of pip-compile, with hashes
@@ -28,7 +29,7 @@ from allup.images.references import Reference
 FORMAT = 4
 """Part of every key: another number makes every image anew."""
 
-_TOP = ("reference", "debian", "unpacked", "without", "python", "folders", "links", "run")
+_TOP = ("reference", "debian", "debconf", "unpacked", "without", "python", "folders", "links", "run")
 _RUN = ("entrypoint", "command", "folder", "user", "environment", "signal")
 
 
@@ -43,6 +44,7 @@ class Description:
     name: str
     reference: Reference
     debian: tuple[str, ...] = ()
+    debconf: tuple[str, ...] = ()
     unpacked: bool = False
     without: tuple[str, ...] = ()
     requirements: str = ""
@@ -62,7 +64,7 @@ class Description:
 
     def base_key(self, suite: str, machine: str) -> str:
         """What tells this root of Debian packages from another one."""
-        said = _said(unpacked=self.unpacked, without=sorted(self.without))
+        said = _said(debconf=self.debconf, unpacked=self.unpacked, without=sorted(self.without))
         return _digest(
             {"format": FORMAT, "debian": sorted(self.debian), "suite": suite, "machine": machine, **said}
         )
@@ -116,6 +118,7 @@ def read(folder: Path, name: str) -> Description:
         name=name,
         reference=_tagged(Reference.parse(_text(label, raw, "reference") or f"local/{name}")),
         debian=_texts(label, raw, "debian"),
+        debconf=_texts(label, raw, "debconf"),
         unpacked=_truth(label, raw, "unpacked"),
         without=_texts(label, raw, "without"),
         requirements=(file.parent / requirements).read_text(encoding="utf-8") if requirements else "",

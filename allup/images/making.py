@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -180,6 +181,7 @@ def mmdebstrap(description: Description, machine: Machine) -> Command:
             "--quiet",
             "--dpkgopt=force-unsafe-io",  # the root is a tar in the end, so no file of it needs to be synced
             *((f"--include={','.join(sorted(description.debian))}",) if description.debian else ()),
+            *(f"--essential-hook={_answered(answer)}" for answer in description.debconf),
             *(f"--dpkgopt=path-exclude={pattern}" for pattern in (*_NOT_WANTED, *description.without)),
             machine.suite,
             "-",
@@ -187,6 +189,11 @@ def mmdebstrap(description: Description, machine: Machine) -> Command:
         ),
         environ={"SOURCE_DATE_EPOCH": str(MOMENT), "LC_ALL": "C.UTF-8"},
     )
+
+
+def _answered(answer: str) -> str:
+    """What a shell runs, before the packages that ask are unpacked, with the root's folder as $1."""
+    return f'echo {shlex.quote(answer)} | chroot "$1" debconf-set-selections'
 
 
 def _base(

@@ -1,16 +1,19 @@
 """inv images.* and the tasks about this machine, as a person types them.
 
-buildah and docker-registry are the real ones where they are installed. Docker's daemon is not there to be
-asked, so for the data server an executable stands in for its client and keeps its containers in a file.
+buildah and docker-registry are the real ones where they are installed. For the data server, whose image is
+Docker Hub's, an executable stands in for docker and keeps its containers in a file; a real daemon is asked in
+tests/nodes/test_docker_daemon.py.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
 import shutil
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +22,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from allup.images import registries
 from tests.cli.invoking import ROOT, Inv
+from tests.cluster.platforms_for_tests import eventually
 
 
 def needs(program: str) -> pytest.MarkDecorator:
@@ -104,6 +109,69 @@ def test_an_image_that_is_pushed_is_found_where_it_would_be_pulled_from(
     assert there(pushed) == [True]
     assert building("images.check", "--check", environ={"DOCKER_IMAGE": pushed}).code == 0
     assert building("images.check", "--check", environ={"DOCKER_IMAGE": f"{registry}/other:1"}).code == 5
+
+
+CANARY = "canary-of-the-registry-7"
+# htpasswd -nbB pusher of that; docker-registry knows no other kind of hash.
+_HTPASSWD = "pusher:$2y$05$l7cfifN/n09nvIwv84BPiOEnrlGkv53BnkXsR38TLe8gnnnSJhYPa\n"
+
+
+@pytest.fixture
+def closed_registry(tmp_path: Path, port: int) -> Iterator[str]:
+    """A registry that only the user ``pusher`` gets into."""
+    (tmp_path / "htpasswd").write_text(_HTPASSWD)
+    told = json.loads(registries.configuration(tmp_path / "closed", port))
+    told["auth"] = {"htpasswd": {"realm": "closed", "path": str(tmp_path / "htpasswd")}}
+    (tmp_path / "closed.json").write_text(json.dumps(told))
+    with subprocess.Popen(
+        ["docker-registry", "serve", str(tmp_path / "closed.json")], stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            eventually(lambda: _listens(port), "the registry to listen")
+            yield f"localhost:{port}"
+        finally:
+            process.terminate()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
+@needs("buildah")
+@needs("docker-registry")
+def test_a_push_logs_in_and_its_password_is_seen_by_nobody(
+    building: Inv, context: Path, closed_registry: str, tmp_path: Path
+) -> None:
+    told = tmp_path / "told"
+    wrapper = tmp_path / "bin" / "buildah"
+    wrapper.write_text(f'#!/bin/sh\n(echo "$@"; env) >> {told}\nexec {shutil.which("buildah")} "$@"\n')
+    wrapper.chmod(0o755)
+    pushed = f"{closed_registry}/local/hello:1"
+    building.fine("images.build", "--context", str(context), "--image", "local/hello:1")
+    words = ("images.push", "--image", "local/hello:1", "--repository", f"{closed_registry}/")
+
+    refused = building(*words)
+    assert (refused.code, "authentication required" in refused.err) == (1, True), refused.err
+    wrong = building(*words, environ={"DOCKER_USER": "pusher", "DOCKER_PASSWORD": f"{CANARY}!"})
+    assert wrong.code == 1
+    right = building(*words, environ={"DOCKER_USER": "pusher", "DOCKER_PASSWORD": CANARY})
+    assert (right.code, f"{pushed} is pushed" in right.out) == (0, True), right.err
+
+    assert "push" in told.read_text()
+    login = base64.b64encode(f"pusher:{CANARY}".encode()).decode()
+    kept = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]  # told among them
+    printed = [text.encode() for text in (wrong.out, wrong.err, right.out, right.err)]
+    for secret in (CANARY, login):
+        assert not [seen for seen in (*kept, *printed) if secret.encode() in seen]
+
+    def said(config: object) -> object:
+        (tmp_path / "docker" / "config.json").write_text(json.dumps(config))
+        printed = building.fine("images.check", "--json", environ={"DOCKER_IMAGE": pushed})
+        return [entry["there"] for entry in json.loads(printed)["images"]]
+
+    assert said({}) == [None]  # it wants a log-in
+    assert said({"auths": {closed_registry: {"auth": login}}}) == [True]
 
 
 def test_what_cannot_be_is_refused_in_one_sentence(building: Inv, tmp_path: Path) -> None:

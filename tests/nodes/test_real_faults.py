@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 
 from allup.run.progress import Finding, Phase
 from allup.sandbox import SandboxStatus
-from tests.cluster.platforms_for_tests import Instance, Told, obj, unique_name
+from tests.cluster.platforms_for_tests import Instance, Told, claim, eventually, obj, unique_name
 from tests.nodes.node_for_tests import PATIENCE, PORT, program, server
 
 pytestmark = pytest.mark.nodes
@@ -49,6 +51,27 @@ def registry() -> Iterator[str]:
         threading.Thread(target=server_.serve_forever, daemon=True).start()
         yield f"127.0.0.1:{server_.server_port}"
         server_.shutdown()
+
+
+@contextmanager
+def _small_claim(ours: Instance, node: SandboxStatus, name: str) -> Iterator[None]:
+    """A bound claim whose volume has 64 KiB of room: a file system of its own, in the node's mounts alone."""
+    ours.create_namespace()
+    ours.create(claim(name))
+
+    def folder() -> str:
+        volume = ours.get(f"PersistentVolumeClaim/{name}")["spec"].get("volumeName", "")
+        return str(ours.get(f"PersistentVolume/{volume}")["spec"]["hostPath"]["path"]) if volume else ""
+
+    eventually(lambda: bool(folder()), "the claim to have a volume", within=PATIENCE)
+    first = next(process for process in node.processes if process.name == "nodeinit")
+    on_the_node = ("nsenter", f"--target={first.pid}", "--mount", "--pid")
+    small = ("mount", "-t", "tmpfs", "-o", "size=64k", "small", folder())
+    subprocess.run([*on_the_node, *small], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run([*on_the_node, "umount", "--lazy", folder()], check=True)
 
 
 @pytest.fixture(scope="module")
@@ -93,11 +116,21 @@ def told(registry: str, node: SandboxStatus, tmp_path_factory: pytest.TempPathFa
         faulty(
             "path", server("path", **volume("path", hostPath={"path": "/etc/hosts", "type": "Directory"}))
         ),
+        faulty(
+            "full",
+            program(
+                "full",
+                *("hoard", "/it/treasure"),
+                container={"volumeMounts": [{"name": "it", "mountPath": "/it"}], **probed},
+                volumes=[{"name": "it", "persistentVolumeClaim": {"claimName": "small"}}],
+            ),
+        ),
         faulty("command", program("command", container={"command": ["/no/such/program"]})),
     ]
     platform = ours.platform(*parts, pod_security="privileged")
     try:
-        return ours.up(platform=platform, timeout=PATIENCE, grace=12.0)
+        with _small_claim(ours, node, "small"):
+            return ours.up(platform=platform, timeout=PATIENCE, grace=12.0)
     finally:
         ours.discard()
 
@@ -149,6 +182,14 @@ def test_a_key_that_a_secret_lacks(told: Told) -> None:
 def test_an_nfs_volume_that_cannot_be_mounted(told: Told) -> None:
     found = _finding(told, "nfs")
     assert "mount" in found.message.lower()
+
+
+def test_a_claim_that_is_full(told: Told) -> None:
+    found = _finding(told, "full")
+    assert found.cause == "disk-full"
+    assert "claim small is full" in found.message
+    assert "write /it/treasure: no space left on device" in found.message
+    assert "pvc/small" in found.next_step
 
 
 def test_a_host_path_of_the_wrong_type(told: Told) -> None:

@@ -18,7 +18,7 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "echo: serve, repeat, resolve, get, write, read, fail, exit, deaf or fill?")
+		fmt.Fprintln(os.Stderr, "echo: serve, repeat, resolve, get, write, hoard, read, fail, exit, deaf or fill?")
 		os.Exit(2)
 	}
 	argument := func(i int) string {
@@ -48,6 +48,8 @@ func main() {
 		report(string(body), err)
 	case "write":
 		report("written", os.WriteFile(argument(2), []byte(argument(3)), 0o644))
+	case "hoard": // a mebibyte, in that file
+		report("", os.WriteFile(argument(2), make([]byte, 1<<20), 0o644))
 	case "read":
 		content, err := os.ReadFile(argument(2))
 		report(string(content), err)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import subprocess
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -294,6 +295,23 @@ def test_an_unchanged_description_is_not_made_again_and_a_changed_one_is(
     assert len(calls) == 1  # the root of packages is shared
     assert calls[0].endswith("bookworm - /etc/apt/sources.list.d/some.sources")
     assert "--include=tini" in calls[0]
+
+
+def test_answers_to_packages_questions_reach_debconf_as_they_are_written(
+    tmp_path: Path, programs: dict[str, str]
+) -> None:
+    asked = make(tmp_path, "asked", debconf='["slapd slapd/domain string it\'s $HOME"]')
+    assert asked.base_key("bookworm", "amd64") != make(tmp_path).base_key("bookworm", "amd64")
+    (hook,) = (w for w in making.mmdebstrap(asked, MACHINE).argv if w.startswith("--essential-hook="))
+    chroot = tmp_path / "bin" / "chroot"
+    chroot.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/told\ncat >> {tmp_path}/told\n')
+    chroot.chmod(0o755)
+    shell = ["sh", "-c", hook.partition("=")[2], "hook", "/the/root"]
+    subprocess.run(shell, env=programs, check=True)  # as mmdebstrap runs a hook
+    assert (tmp_path / "told").read_text().splitlines() == [
+        "/the/root debconf-set-selections",
+        "slapd slapd/domain string it's $HOME",
+    ]
 
 
 def test_packages_that_are_only_unpacked_leave_out_what_is_not_wanted(

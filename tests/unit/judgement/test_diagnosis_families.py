@@ -835,6 +835,52 @@ def test_last_log_lines_may_tell_a_finer_cause() -> None:
     assert with_logs(found, ["boom"], [], scene).cause == "crash-loop"
 
 
+MOUNTED = {
+    "containers": [
+        {
+            "name": "app",
+            "volumeMounts": [
+                {"name": "data", "mountPath": "/data"},
+                {"name": "scratch", "mountPath": "/data/scratch/"},
+            ],
+        }
+    ],
+    "volumes": [
+        {"name": "data", "persistentVolumeClaim": {"claimName": "web-data"}},
+        {"name": "scratch", "emptyDir": {"sizeLimit": "1Mi"}},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("write /data/wal/1: no space left on device", "claim web-data is full: write /data/wal/1"),
+        ("OSError: [Errno 28] No space left on device: '/data'", "claim web-data is full"),
+        ("Error: ENOSPC, write '/data/scratch/x'", "volume scratch is full"),
+        ("mkdir /database/x: disk quota exceeded", "a disk is full, that of claim web-data or of its node"),
+        ('PANIC:  could not write to file "pg_wal/1": No space left on device', "that of claim web-data or"),
+        ("no space left in the parking lot", ""),
+    ],
+)
+def test_a_full_disk_is_named_by_the_path_that_could_not_be_written(line: str, words: str) -> None:
+    objects = web(pod("web-7-0", crashed(1, 3), phase="Running", spec=MOUNTED))
+    scene = Recorded(objects, [], NOW)
+    [found] = diagnose(WEB, scene)
+    finer = with_logs(found, ["starting", line, "bye"], [], scene)
+    assert finer.cause == ("disk-full" if words else "crash-loop")
+    assert words in finer.message
+
+
+def test_a_full_disk_explains_why_a_probe_fails_as_well() -> None:
+    objects = web(pod("web-7-0", running(300), phase="Running", spec=MOUNTED))
+    scene = Recorded(objects, [], NOW)
+    [found] = diagnose(WEB, scene)
+    finer = with_logs(found, ["cannot write /data/log: No space left on device"], [], scene)
+    assert (found.cause, finer.cause) == ("probe-failing", "disk-full")
+    assert finer.next_step.endswith("pvc/web-data")
+
+
 # Deletion
 
 
