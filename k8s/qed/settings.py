@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from allup import InputError, PlatformSettings, Quantity, setting
 from k8s.qed import data, images
 
+LEAST_MEMORY = Quantity("128Mi")
 _OTHER = "image instead of the preset's"
 
 
@@ -120,23 +121,42 @@ def refuse_impossible(s: Settings, sets: frozenset[str]) -> None:
             "contradict each other",
             next_step="Give --https given together with --tls-cert FILE and --tls-key FILE",
         )
-    counts = {"celery_replicas": s.celery_replicas, "cts_worker_replicas": s.cts_worker_replicas}
-    for name, number in {**counts, "dask_workers": s.dask_workers}.items():
+    if s.app_user == 0:
+        raise InputError(
+            "the setting app_user",
+            "0 is root, which the apps are when nothing is said",
+            next_step="Leave it out, or give a uid above 0 that the images can run as",
+        )
+    _refuse_counts(s, sets)
+
+
+def _refuse_counts(s: Settings, sets: frozenset[str]) -> None:
+    replicas = {
+        "celery_replicas": s.celery_replicas,
+        "cts_worker_replicas": s.cts_worker_replicas,
+        "dask_workers": s.dask_workers,
+    }
+    sharing = {"celery_replicas"} | ({"dask_workers"} if "dask-source" in sets else set())
+    for name, number in replicas.items():
         if number < 0:
             raise InputError(f"the setting {name}", f"{number} cannot be")
-    shared = {"celery_replicas": s.celery_replicas}
-    if "dask-source" in sets:
-        shared["dask_workers"] = s.dask_workers
-    for name, number in shared.items():
-        if number > 1 and s.data_access == "ReadWriteOnce":
+        if number > 1 and name in sharing and s.data_access == "ReadWriteOnce":
             raise InputError(
                 f"the setting {name}",
                 f"{number} of them cannot share a volume that is ReadWriteOnce",
                 next_step="Give --data-access ReadWriteMany, on storage that can do it",
             )
-    for name, number in (
-        ("celery_concurrency", s.celery_concurrency),
-        ("cts_worker_concurrency", s.cts_worker_concurrency),
-    ):
+    processes = {
+        "celery_concurrency": s.celery_concurrency,
+        "cts_worker_concurrency": s.cts_worker_concurrency,
+    }
+    for name, number in processes.items():
         if number < 1:
             raise InputError(f"the setting {name}", f"{number} processes do no work")
+    if Quantity(s.dask_worker_mem).amount < LEAST_MEMORY.amount:
+        least = f"no worker of Dask starts with less than {LEAST_MEMORY}"
+        raise InputError(
+            "the setting dask_worker_mem",
+            f"{s.dask_worker_mem} is too little: {least}",
+            next_step=f"Write {s.dask_worker_mem}Mi" if s.dask_worker_mem.isdigit() else "Give 512Mi",
+        )
