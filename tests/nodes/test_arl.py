@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -15,19 +14,17 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from allup.images import description, making
 from allup.images.making import Made
 from allup.sandbox import Sandboxes, SandboxStatus
 from tests.cluster.platforms_for_tests import Instance, eventually
-from tests.conftest import CHECKOUT
+from tests.nodes.installed import Installed, own_image
 from tests.nodes.node_for_tests import NAME, PATIENCE
 
 pytestmark = pytest.mark.nodes
@@ -42,54 +39,10 @@ CHECKS = {
 }
 
 
-@dataclass(frozen=True)
-class Arl:
-    """The installation, as a person has it: by ``inv``; *seen* looks at its objects."""
-
-    environ: Mapping[str, str]
-    context: str
-    seen: Instance
-
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        name, *rest = words
-        here = ("--context", self.context, "--instance", self.seen.name)
-        cut = rest.index("--") if "--" in rest else len(rest)
-        own, command = rest[:cut], rest[cut:]
-        return subprocess.run(
-            [Path(sys.executable).with_name("inv"), f"arl.{name}", *own, *here, *command],
-            cwd=CHECKOUT,
-            env=self.environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=280,
-            check=False,
-        )
-
-    def done(self, *words: str) -> str:
-        """Standard output of a task that ended well."""
-        ended = self.run(*words)
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-        return ended.stdout
-
-    def forwarded(self, service: str, port: int) -> str:
-        """An address of this machine that leads to the Service's port, until the installation is gone."""
-        said = json.loads(self.done("forward", f"svc/{service}", f":{port}", "--background", "--json"))
-        return str(said["ports"][0]).partition(" ")[0]
-
-    def checks_pass(self) -> bool:
-        return self.run("check").returncode == 0
-
-
 @pytest.fixture(scope="module")
 def dask_image(sandbox_environ: dict[str, str]) -> Made:
     """From the user's cache; made, which takes minutes, when it is not there."""
-    described = description.read(CHECKOUT / "images", "dask")
-    if not making.cached(described, sandbox_environ, making.this_machine()) and not shutil.which(
-        "mmdebstrap"
-    ):
-        pytest.skip("mmdebstrap is not installed: apt-get install -y mmdebstrap")
-    return making.make(described, sandbox_environ, say=print)
+    return own_image("dask", sandbox_environ)
 
 
 @pytest.fixture(scope="module")
@@ -99,11 +52,11 @@ def arl(
     dask_image: Made,
     sandbox_environ: dict[str, str],
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Arl]:
+) -> Iterator[Installed]:
     sandboxes.load_image(NAME, dask_image.file)
     seen = Instance(node.kubeconfig, node.context, f"arl{os.getpid()}", tmp_path_factory.mktemp("arl"))
     environ = {**sandbox_environ, "DOCKER_IMAGE": str(dask_image.reference)}
-    ours = Arl(environ, node.context, seen)
+    ours = Installed("arl", environ, node.context, seen)
     try:
         yield ours
     finally:
@@ -133,24 +86,24 @@ def packages(dask_image: Made, tmp_path_factory: pytest.TempPathFactory) -> Path
     return found
 
 
-def test_it_comes_up_with_every_check_passed_and_a_second_run_changes_nothing(arl: Arl) -> None:
-    lines = [json.loads(line) for line in arl.done("all-up", *UP, "--json").splitlines()]
+def test_it_comes_up_with_every_check_passed_and_a_second_run_changes_nothing(arl: Installed) -> None:
+    lines = arl.told("all-up", *UP)
     # A check is told when its outcome changes, so the last line of each counts.
     outcomes = {line["check"]: line["outcome"] for line in lines if line["type"] == "check"}
     assert outcomes == dict.fromkeys(CHECKS, "passed")
     ready = {line["component"] for line in lines if line.get("phase") == "ready"}
     assert ready == {"data", "scheduler", "worker", "notebook"}
-    again = [json.loads(line) for line in arl.done("all-up", *UP, "--json").splitlines()]
+    again = arl.told("all-up", *UP)
     assert {line["action"] for line in again if line["type"] == "object"} == {"unchanged"}
 
 
 def test_the_images_content_is_known_to_the_node_so_it_is_loaded_once(
-    arl: Arl, dask_image: Made, sandboxes: Sandboxes
+    arl: Installed, dask_image: Made, sandboxes: Sandboxes
 ) -> None:
     assert {dask_image.reference.full, dask_image.by_content.full} <= set(sandboxes.images(NAME))
 
 
-def test_the_image_runs_in_a_pod_of_its_own_that_is_gone_afterwards(arl: Arl) -> None:
+def test_the_image_runs_in_a_pod_of_its_own_that_is_gone_afterwards(arl: Installed) -> None:
     assert arl.done("test-shell", "--", "python3", "-c", "print(6 * 7)").strip() == "42"
     assert not [name for name in arl.seen.pods() if name.startswith("test-arl")]
 
@@ -164,7 +117,7 @@ with Client(sys.argv[1], timeout=60) as client:
 """
 
 
-def test_a_computation_from_this_machine_gives_the_right_number(arl: Arl, packages: Path) -> None:
+def test_a_computation_from_this_machine_gives_the_right_number(arl: Installed, packages: Path) -> None:
     address = arl.forwarded("dask-scheduler", 8786)
     ended = subprocess.run(
         [sys.executable, "-c", CLIENT, f"tcp://{address}"],
@@ -281,7 +234,7 @@ with Client(os.environ["ARL_DASK_SCHEDULER"], timeout=60) as client:
 """
 
 
-def test_a_notebook_finds_the_cluster_and_only_who_knows_the_password_runs_one(arl: Arl) -> None:
+def test_a_notebook_finds_the_cluster_and_only_who_knows_the_password_runs_one(arl: Installed) -> None:
     address = arl.forwarded("notebook", 8888)
     password = arl.done("secrets", "jupyter", "--reveal", "password").strip()
     stranger = Jupyter(address)
@@ -293,7 +246,7 @@ def test_a_notebook_finds_the_cluster_and_only_who_knows_the_password_runs_one(a
     assert person.run(CELL) == "5050\n"
 
 
-def test_the_password_is_in_no_processs_arguments_and_in_no_kernels_environment(arl: Arl) -> None:
+def test_the_password_is_in_no_processs_arguments_and_in_no_kernels_environment(arl: Installed) -> None:
     password = arl.done("secrets", "jupyter", "--reveal", "password").strip()
     look = "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'"
     seen = arl.done("exec", "notebook", "--", "sh", "-c", look)
@@ -304,32 +257,22 @@ def test_the_password_is_in_no_processs_arguments_and_in_no_kernels_environment(
 # Change and trouble
 
 
-def counted(arl: Arl) -> Callable[[], bool]:
-    """Whether every check passes: the scheduler counts as many workers as the Deployment wants."""
-    return arl.checks_pass
-
-
-def test_the_scheduler_counts_the_workers_that_scale_asks_for(arl: Arl) -> None:
+def test_the_scheduler_counts_the_workers_that_scale_asks_for(arl: Installed) -> None:
     arl.done("scale", "worker", "4")
     assert arl.seen.get("Deployment/dask-worker")["spec"]["replicas"] == 4
-    eventually(counted(arl), "the scheduler counts 4", within=PATIENCE)
+    eventually(arl.checks_pass, "the scheduler counts 4", within=PATIENCE)
 
 
-def restarts(arl: Arl, app: str) -> Sequence[int]:
-    pods = arl.seen.items("Pod", f"app={app}")
-    return [s.get("restartCount", 0) for pod in pods for s in pod["status"].get("containerStatuses") or ()]
-
-
-def test_a_killed_scheduler_heals_and_gets_its_workers_back(arl: Arl) -> None:
-    assert restarts(arl, "dask-scheduler") == [0]
+def test_a_killed_scheduler_heals_and_gets_its_workers_back(arl: Installed) -> None:
+    assert arl.restarts("dask-scheduler") == [0]
     arl.run("exec", "scheduler", "--", "sh", "-c", "kill 1")
-    eventually(lambda: restarts(arl, "dask-scheduler") == [1], "a restart", within=PATIENCE)
+    eventually(lambda: arl.restarts("dask-scheduler") == [1], "a restart", within=PATIENCE)
     arl.done("wait", "--timeout", "240")
-    eventually(counted(arl), "all workers are back", within=PATIENCE)
+    eventually(arl.checks_pass, "all workers are back", within=PATIENCE)
 
 
-def test_down_is_clean_and_purge_leaves_nothing(arl: Arl) -> None:
-    lines = [json.loads(line) for line in arl.done("all-down", "--json").splitlines()]
+def test_down_is_clean_and_purge_leaves_nothing(arl: Installed) -> None:
+    lines = arl.told("all-down")
     assert lines[-1]["outcome"] == "done"
     assert arl.seen.pods() == {}
     kept = {
