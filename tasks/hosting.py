@@ -15,6 +15,7 @@ from allup import DataServer, HostsLine, ImageTask, InputError, PodShell, RunIma
 from allup.errors import AllupError, Differences
 from allup.images import commands, dataserver, engines
 from allup.images.commands import Command
+from allup.model.settings import setting_specs
 from allup.report.tables import table
 from tasks.output import SCHEMA, say, say_json, tell
 from tasks.preparing import Prepared, prepare
@@ -160,6 +161,8 @@ def pod_shell(call: Call) -> None:
     from tasks.streaming import is_piped, writer
 
     prepared = prepare(call)
+    if not any(call.given.get(spec.name) is not None for spec in setting_specs(call.platform.settings)):
+        prepared = prepared.as_last_up()
     task = _task(prepared, PodShell)
     session, platform = prepared.session, prepared.platform
     words = remainder()
