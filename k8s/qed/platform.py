@@ -54,10 +54,13 @@ def platform(s: Settings) -> Platform:
     instance = s.instance or NAME
     known = values(s, instance, sets)
     tomcat, https = "tomcat" in sets, s.https != "none"
+    port = 443 if https and not s.ingress else 80
     off = {
         "certificate": "" if https else "nginx speaks HTTP only (--https made, or given)",
+        "ingress": "" if s.ingress else "the site has no host name of its own (--ingress)",
         "login": "" if s.login else "nobody is asked for a password (--login)",
         "tomcat": "" if tomcat else "ChemAxon's web apps and licence are not public (--data tomcat)",
+        "mongodb": _unless(s.mongodb, "mongodb"),
         "flower": _unless(s.flower, "flower"),
         "cts": _unless(s.cts, "cts"),
         "hms": _unless(s.hms, "hms"),
@@ -77,8 +80,8 @@ def platform(s: Settings) -> Platform:
         values=known,
         pod_security="restricted" if known["app_user"] is not None else "baseline",
         urls=[
-            ("QED", f"svc/qed-nginx:{443 if https else 80}"),
-            ("Flower", f"svc/qed-nginx:{443 if https else 80}/flower/"),
+            ("QED", f"svc/qed-nginx:{port}"),
+            ("Flower", f"svc/qed-nginx:{port}/flower/"),
             ("Dask dashboard", "svc/dask-scheduler:8787/status"),
         ],
         tasks=_tasks(s, known),
@@ -144,6 +147,7 @@ def platform(s: Settings) -> Platform:
             ),
             part(
                 "mongodb",
+                switch="mongodb",
                 manifests=["mongodb"],
                 after=["services"],
                 help="results of models",
@@ -283,6 +287,13 @@ def platform(s: Settings) -> Platform:
                 configs=[config_map("nginx", "nginx.conf")],
                 checks=[http("svc/qed-nginx:80", "/healthz", name="nginx answers")],
             ),
+            part(
+                "ingress",
+                switch="ingress",
+                manifests=["ingress"],
+                after=["certificate", "services"],
+                help="the site under a host name (setting ingress)",
+            ),
         ],
     )
 
@@ -293,7 +304,7 @@ def _unless(on: bool, name: str) -> str:
 
 def _services(off: Mapping[str, str]) -> Sequence[str]:
     """The manifests of the Services whose parts are on, and who may reach the databases."""
-    optional = ("flower", "cts", "hms", "dask", "tomcat")
+    optional = ("mongodb", "flower", "cts", "hms", "dask", "tomcat")
     return ["services", "databases-policy", *(f"services-{name}" for name in optional if not off[name])]
 
 
@@ -308,8 +319,9 @@ def _bound(instance: str) -> HealthCheck:
 def _pong(deployment: str, worker: str) -> HealthCheck:
     return command(
         f"deploy/{deployment}",
-        *pods.ping(worker, seconds=4),
+        *pods.ping(worker),
         expect="pong",
+        timeout=30,
         name=f"{worker} answers its ping",
     )
 
@@ -320,7 +332,7 @@ def _tasks(s: Settings, known: Mapping[str, Any]) -> Sequence[PodShell | RunTria
         PodShell(
             name="data-shell",
             help="Open a shell in a pod that has the data volume at /data, or run what stands behind --.",
-            image=known["nginx_image"],
+            image=known["flask_image"],
             component="volumes",
             pull_policy=s.image_pull_policy,
             pull_secret=s.image_pull_secret or "",

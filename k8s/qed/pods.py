@@ -77,10 +77,10 @@ def celery(name: str, app: str, queue: str, concurrency: int) -> Sequence[str]:
     return [*words, "-c", str(concurrency), "-n", f"{name}@%h"]
 
 
-def ping(name: str, seconds: int = 10) -> Sequence[str]:
+def ping(name: str) -> Sequence[str]:
     """The command that asks this pod's own worker: exit 0 and ``pong`` when it answers, else 69.
 
     Without ``-A``, so that the app, which takes long to import, is not loaded for every probe.
     """
-    asked = f"celery -b {BROKER} inspect ping -d {name}@$HOSTNAME -t {seconds}"
+    asked = f"celery -b {BROKER} inspect ping -d {name}@$HOSTNAME -t 10"
     return ["sh", "-c", asked]

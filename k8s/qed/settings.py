@@ -59,7 +59,9 @@ class Settings(PlatformSettings):
     https: str = setting(
         "none", choices=("none", "made", "given"), help="certificate: none, one made here, or yours"
     )
-    server_name: str = setting("qed.local", help="name in the certificate that is made here")
+    server_name: str = setting("qed.local", help="host name of the Ingress, and in a certificate made here")
+    ingress: bool = setting(False, help="an Ingress for the site; a certificate is its own then")
+    ingress_class: str | None = setting(None, help="class of the Ingress (default: the cluster's)")
     tls_cert: str = setting("", help="file of your certificate with its chain (--https given)")
     tls_key: str = setting("", help="file of its key")
     login: bool = setting(False, help="ask for a password (images from mid 2019 on): QED_LOGIN_HASH")
@@ -67,6 +69,7 @@ class Settings(PlatformSettings):
     is_public: bool = setting(False, help="the public site: fewer pages, no debugging")
     django_settings: str = setting("settings_allup", help="Django's settings module; ours knows the database")
 
+    mongodb: bool = setting(True, help="run MongoDB, which needs a CPU with AVX; models keep nothing without")
     flower: bool = setting(True, help="run Flower")
     cts: bool = setting(True, help="run the chemical transformation simulator")
     hms: bool = setting(True, help="run the hydrologic micro services")

@@ -44,14 +44,7 @@ def values(s: Settings, instance: str, sets: frozenset[str]) -> Mapping[str, Any
         "is_public_text": str(s.is_public),
         "login_text": str(s.login),
         "hms_listens": s.hms_port or (8080 if demo else 80),
-        "https_on": s.https != "none",
-        "https_port": {"name": "https", "port": 443, "targetPort": "https"} if s.https != "none" else None,
-        "https_volume": {"name": "certificate", "secret": {"secretName": "qed-tls"}}
-        if s.https != "none"
-        else None,
-        "https_mount": {"name": "certificate", "mountPath": "/etc/qed-tls", "readOnly": True}
-        if s.https != "none"
-        else None,
+        **_https(s),
         "tomcat": "tomcat" in sets,
         "celery_liveness_probe": liveness if s.celery_liveness else None,
         "celery_command": pods.celery("qed_worker", "celery_cgi", "qed", s.celery_concurrency),
@@ -62,6 +55,20 @@ def values(s: Settings, instance: str, sets: frozenset[str]) -> Mapping[str, Any
         "cts_worker_ping": pods.ping("cts_worker"),
         "broker": pods.BROKER,
         "java_opts": f"-Xmx{s.tomcat_heap}",
+    }
+
+
+def _https(s: Settings) -> dict[str, Any]:
+    """Where TLS ends: in nginx, or in the Ingress before it."""
+    own, ingress = s.https != "none" and not s.ingress, s.https != "none" and s.ingress
+    return {
+        "https_on": own,
+        "https_port": {"name": "https", "port": 443, "targetPort": "https"} if own else None,
+        "https_volume": {"name": "certificate", "secret": {"secretName": "qed-tls"}} if own else None,
+        "https_mount": {"name": "certificate", "mountPath": "/etc/qed-tls", "readOnly": True}
+        if own
+        else None,
+        "ingress_tls": [{"hosts": [s.server_name], "secretName": "qed-tls"}] if ingress else None,
     }
 
 

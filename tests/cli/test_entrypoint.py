@@ -30,12 +30,13 @@ ARL = """
     docker-shell docker-test-data
 """
 QED = """
-    environment-up environment-down login-up login-down certificate-up certificate-down volumes-up volumes-down
+    environment-up environment-down login-up login-down certificate-up certificate-down
+    volumes-up volumes-down
     services-up services-down redis-up redis-down mongodb-up mongodb-down postgres-up postgres-down
     dask-scheduler-up dask-scheduler-down dask-worker-up dask-worker-down tomcat-up tomcat-down
     cts-manager-up cts-manager-down cts-worker-up cts-worker-down cts-nodejs-up cts-nodejs-down
     celery-up celery-down flower-up flower-down hms-up hms-down flask-up flask-down django-up django-down
-    nginx-up nginx-down verify data-shell
+    nginx-up nginx-down ingress-up ingress-down verify data-shell
 """
 RSTUDIO = """
     setup setup-down launcher-keys-up launcher-keys-down secret-rsp license-down nfs-up nfs-down nfs-pv-up

@@ -76,7 +76,7 @@ def test_a_plan_on_an_empty_sandbox_lists_everything_and_what_is_off(qed: Qed) -
     assert {"Deployment/qed-django", "StatefulSet/postgres", "Secret/django"} <= set(actions)
     assert "Deployment/qed-tomcat" not in actions
     off = dict(plan.off)
-    assert set(off) == {"login", "certificate", "tomcat"}
+    assert set(off) == {"login", "certificate", "tomcat", "ingress"}
     assert "licence" in off["tomcat"]
     assert qed.find(f"Namespace/{qed.namespace}") is None
 
@@ -149,7 +149,7 @@ def test_a_part_that_is_switched_off_goes_with_its_service_and_comes_back(qed: Q
 def test_everything_optional_comes_up_from_a_folder_of_the_nodes(qed: Qed) -> None:
     qed.environ["QED_LOGIN_HASH"] = "$2b$12$canary-of-a-hash\n"
     sets = "site,sam,basins,hms-app-data,hms-databases,dask-source,pisces,tomcat"
-    told = qed.bring_up(data=sets, data_root="/srv/qed", https="made", login=True)
+    told = qed.bring_up(data=sets, data_root="/srv/qed", https="made", login=True, ingress=True)
     assert told.outcome == "done"
     assert Phase.DISABLED not in told.phases.values()
     assert qed.value("qed-login", "secret_key_login.txt") == "$2b$12$canary-of-a-hash"  # no newline

@@ -28,26 +28,29 @@ class Installed:
     context: str
     seen: Instance
 
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """``inv <collection>.<word> …``, on this installation."""
+    def run(self, *words: str, feed: bytes | None = None) -> subprocess.CompletedProcess[str]:
+        """``inv <collection>.<word> …``, on this installation; *feed* comes in through a pipe."""
         name, *rest = words
         here = ("--context", self.context, "--instance", self.seen.name)
         cut = rest.index("--") if "--" in rest else len(rest)
         own, command = rest[:cut], rest[cut:]
-        return subprocess.run(
+        given: Any = {"stdin": subprocess.DEVNULL} if feed is None else {"input": feed}
+        ended = subprocess.run(
             [Path(sys.executable).with_name("inv"), f"{self.collection}.{name}", *own, *here, *command],
             cwd=CHECKOUT,
             env=self.environ,
-            stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
             timeout=580,
             check=False,
+            **given,
+        )
+        return subprocess.CompletedProcess(
+            ended.args, ended.returncode, ended.stdout.decode(), ended.stderr.decode()
         )
 
-    def done(self, *words: str) -> str:
+    def done(self, *words: str, feed: bytes | None = None) -> str:
         """Standard output of a task that ended well."""
-        ended = self.run(*words)
+        ended = self.run(*words, feed=feed)
         assert ended.returncode == 0, ended.stdout + ended.stderr
         return ended.stdout
 

@@ -6,8 +6,10 @@ installation through its life, in the order they are written.
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import tarfile
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -19,11 +21,12 @@ from tests.cluster.platforms_for_tests import Instance, eventually
 from tests.nodes.installed import Installed, own_image
 from tests.nodes.node_for_tests import NAME, PATIENCE
 
-pytestmark = pytest.mark.nodes
+pytestmark = [pytest.mark.nodes, pytest.mark.timeout(900)]  # the node takes ten images first
 
 APPS = ("qed-django", "qed-flask", "qed-cts-celery", "qed-cts-nodejs", "qed-hms")
 # Instead of the demo's public images, which cannot be pulled everywhere.
 PUBLIC = {"nginx": "nginx", "redis": "redis", "postgres": "postgres", "flower": "qed-flower", "dask": "dask"}
+SITE = b"[]\n"
 CHECKS = {
     *("Redis answers", "PostgreSQL answers", "Dask's scheduler answers", "the scheduler counts every worker"),
     *("manager_worker answers its ping", "cts_worker answers its ping", "CTS' Node answers"),
@@ -37,7 +40,7 @@ def up(node: SandboxStatus, sandboxes: Sandboxes, sandbox_environ: dict[str, str
     """The flags of all-up, once the node has the images."""
     for app in APPS:
         sandboxes.load_image(NAME, own_image(app, sandbox_environ).file)
-    flags = ["--preset", "demo", "--skip", "mongodb", "--dask-worker-cpu", "200m"]
+    flags = ["--preset", "demo", "--no-mongodb", "--dask-worker-cpu", "200m"]
     for setting, name in PUBLIC.items():
         made = own_image(name, sandbox_environ)
         sandboxes.load_image(NAME, made.file)
@@ -93,7 +96,7 @@ def test_a_model_asked_for_through_nginx_runs_in_celery_and_its_result_comes_bac
 
     eventually(ended, "the model's result", within=PATIENCE)
     assert found["result"] == 144
-    assert "'name': 'qed'" in qed.done("verify") or qed.run("verify").returncode == 0
+    assert "work together" in qed.done("verify")
 
 
 def test_a_task_of_cts_goes_through_both_of_its_queues(qed: Installed) -> None:
@@ -117,8 +120,16 @@ def test_django_reaches_the_database_with_the_generated_password_and_flask_throu
     assert json.loads(get(f"{site}/models/")) == {"hms": "works"}
 
 
-def test_a_shell_sees_the_data_volume_in_the_restricted_namespace(qed: Installed) -> None:
+def test_a_shell_fills_the_data_volume_in_the_restricted_namespace(qed: Installed) -> None:
+    """No flag says that it is the demo: what is up is remembered."""
     assert "reports" in qed.done("data-shell", "--", "ls", "/data/data/collected-static")
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        member = tarfile.TarInfo("temp_config/server_configs.json")
+        member.size = len(SITE)
+        tar.addfile(member, io.BytesIO(SITE))
+    qed.done("data-shell", "--", "tar", "x", "-C", "/data", feed=archive.getvalue())
+    assert qed.done("data-shell", "--", "cat", f"/data/{member.name}").encode() == SITE
 
 
 def test_secrets_are_in_no_processs_arguments_and_no_log(qed: Installed) -> None:

@@ -129,6 +129,7 @@ def test_components_come_up_in_this_order_under_these_task_names() -> None:
         "flask-up <- environment <- volumes <- redis",
         "django-up <- environment <- login <- volumes <- services <- redis <- mongodb",
         "nginx-up <- certificate <- volumes <- services",
+        "ingress-up <- certificate <- services",
     ]
 
 
@@ -145,14 +146,20 @@ def test_every_part_of_the_original_is_there_under_its_name() -> None:
 
 def test_what_is_off_says_why_and_how_to_switch_it_on() -> None:
     off = {c.name: c.off_because for c in platform(Settings(hms=False)).components if not c.enabled}
-    assert set(off) == {"login", "certificate", "tomcat", "hms"}
+    assert set(off) == {"login", "certificate", "tomcat", "hms", "ingress"}
     assert "licence" in off["tomcat"]
     assert all("--" in reason for reason in off.values())
 
 
-@pytest.mark.parametrize("name", ["flower", "cts", "hms", "dask"])
+@pytest.mark.parametrize("name", ["flower", "cts", "hms", "dask", "mongodb"])
 def test_a_part_that_is_off_leaves_no_service_and_no_way_through_nginx(name: str) -> None:
-    prefixes = {"flower": "celery-flower", "cts": "cts-", "hms": "hms-", "dask": "dask-"}
+    prefixes = {
+        "flower": "celery-flower",
+        "cts": "cts-",
+        "hms": "hms-",
+        "dask": "dask-",
+        "mongodb": "mongodb",
+    }
     without = made(**{name: False})
     assert not [key for key in without if key.partition("/")[2].startswith(prefixes[name])]
     assert prefixes[name] not in nginx(**{name: False})
@@ -490,6 +497,18 @@ def test_http_is_redirected_only_where_there_is_a_certificate() -> None:
     found = made(https="made")
     assert mounts(found, "Deployment/qed-nginx")["/etc/qed-tls"]["readOnly"] is True
     assert [p["port"] for p in made()["Service/qed-nginx"]["spec"]["ports"]] == [80, 7777]
+
+
+def test_with_an_ingress_the_certificate_is_its_own_and_nginx_redirects_nobody() -> None:
+    found = made(ingress=True, https="made", server_name="qed.example.org")
+    spec = found["Ingress/qed"]["spec"]
+    assert spec["tls"] == [{"hosts": ["qed.example.org"], "secretName": "qed-tls"}]
+    assert [rule["host"] for rule in spec["rules"]] == ["qed.example.org"]
+    text = nginx(ingress=True, https="made")
+    assert "301" not in text
+    assert "HTTP_X_FORWARDED_PROTO $http_x_forwarded_proto" in text
+    assert "tls" not in made(ingress=True)["Ingress/qed"]["spec"]
+    assert "Ingress/qed" not in made()
 
 
 def test_nginx_gives_uwsgi_the_time_that_is_meant_for_it_and_passes_flowers_prefix_on() -> None:
