@@ -80,6 +80,10 @@ delete_namespace: $(INSTALLED)
 arl-%: $(INSTALLED)
 	@$(INV) arl.$*
 
+# The names of QED's scripts, without .sh: qed-start, qed-stop, qed-volume-start, qed-service-start, qed-deploy-start.
+qed-%: $(INSTALLED)
+	@$(INV) qed.$*
+
 # inv writes no bytecode, so what it would compile at every start is compiled here.
 $(INSTALLED): requirements-dev.txt
 	@test -n "$(PYTHON)" || { echo "allup needs Python 3.11 or newer: install it, or name it with PYTHON=…"; exit 2; }

@@ -1,6 +1,7 @@
 """allup: brings multi-part systems up on Kubernetes. What a platform.py may import is what stands here."""
 
 from allup.errors import AllupError, InputError
+from allup.images.references import Reference
 from allup.model.checks import HealthCheck, command, http, jq, tcp
 from allup.model.extras import (
     PROBE,
@@ -65,6 +66,7 @@ __all__ = [
     "Provided",
     "Quantity",
     "Reading",
+    "Reference",
     "RegistryLogin",
     "RsaPrivateKey",
     "RsaPublicKey",

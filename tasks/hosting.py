@@ -7,7 +7,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from invoke.exceptions import Exit
 
@@ -15,6 +15,7 @@ from allup import DataServer, HostsLine, ImageTask, InputError, PodShell, RunIma
 from allup.commands import Command
 from allup.errors import AllupError, Differences
 from allup.images import dataserver, engines
+from allup.model.settings import setting_specs
 from allup.report.tables import table
 from tasks.output import SCHEMA, say, say_json, tell
 from tasks.preparing import Prepared, prepare
@@ -156,10 +157,12 @@ def pod_shell(call: Call) -> None:
     """A pod with the image; what stands behind ``--`` runs in it, else a shell on a terminal."""
     from allup.cluster import streams
     from allup.daily import probing, terminal
-    from allup.model.extras import ProbePod
     from allup.run.surroundings import simulated_nodes
+    from tasks.streaming import is_piped, writer
 
     prepared = prepare(call)
+    if not any(call.given.get(spec.name) is not None for spec in setting_specs(call.platform.settings)):
+        prepared = prepared.as_last_up()
     task = _task(prepared, PodShell)
     session, platform = prepared.session, prepared.platform
     words = remainder()
@@ -169,13 +172,7 @@ def pod_shell(call: Call) -> None:
             "there is no terminal for a shell",
             next_step=f"Put a command behind --: inv {platform.collection}.{task.name} -- python3 --version",
         )
-    template: dict[str, Any] = {"spec": {"containers": [{"image": task.image}]}}
-    if task.pull_secret:
-        template["spec"]["imagePullSecrets"] = [{"name": task.pull_secret}]
-    probe = ProbePod(image_of="", component=task.component)
-    body = probing.pod_body(probe, platform, name=f"test-{platform.name}-{os.getpid()}", template=template)
-    body["spec"]["containers"][0]["imagePullPolicy"] = task.pull_policy
-    body["spec"]["containers"][0]["resources"] = {}
+    body = probing.shell_body(task, platform, name=f"test-{platform.name}-{os.getpid()}")
     simulated = simulated_nodes(session.objects)
     with probing.running(
         session.objects, body, clock=session.clock, stop=session.stop, timeout=_PATIENCE
@@ -186,11 +183,17 @@ def pod_shell(call: Call) -> None:
             return
         tell(f"{name} runs {task.image} on {pod['spec'].get('nodeName')}")
         if words:
-            result = streams.execute(
-                session.api, platform.namespace, name, words, container=probing.CONTAINER, timeout=_PATIENCE
+            piped = is_piped(0)
+            channels = streams.open_command(
+                session.api, platform.namespace, name, words, container=probing.CONTAINER, stdin=piped
             )
-            sys.stdout.write(result.stdout)
-            sys.stderr.write(result.stderr)
+            result = streams.drive(
+                channels,
+                out=writer(sys.stdout),
+                err=writer(sys.stderr),
+                source=0 if piped else None,
+                timeout=None if piped else _PATIENCE,
+            )
             code = result.exit_code if result.exit_code is not None else 1
         else:
             channels = streams.open_command(

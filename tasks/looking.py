@@ -81,6 +81,8 @@ def _say_plan(prepared: Prepared, made: Plan, fields: bool) -> None:
     elif shown:
         rows = [(e.action, e.component, str(e.ref), mask(_note(e.note, len(e.differences)))) for e in shown]
         say(table(("ACTION", "COMPONENT", "OBJECT", "NOTE"), rows))
+    for name, reason in made.off:
+        say(f"{name} is off: {mask(reason)}")
     for change in made.settings:
         before, after = (_shown(value) or "not set" for value in (change.before, change.after))
         say(mask(f"setting {change.name}: {before} → {after} (last up: {change.before_origin})"))
@@ -130,6 +132,7 @@ def _plan_json(made: Plan) -> dict[str, Any]:
             }
             for e in made.entries
         ],
+        "off": [{"component": name, "reason": reason} for name, reason in made.off],
         "settings": [
             {"name": c.name, "before": c.before, "after": c.after, "origin": c.before_origin}
             for c in made.settings

@@ -132,7 +132,7 @@ def execute(call: Call) -> None:
     container = pods.chosen_container(pod, str(call.given.get("container") or ""))
     name = pod["metadata"]["name"]
     limit = call.given.get("timeout")
-    piped = _is_piped(0)
+    piped = is_piped(0)
     with in_words(prepared, pod, "command"):
         channels = open_command(
             prepared.session.api, target.namespace, name, command, container=container, stdin=piped
@@ -141,8 +141,8 @@ def execute(call: Call) -> None:
         tell("warning: this server (older than 1.30) cannot be told that the input has ended")
     result = drive(
         channels,
-        out=_writer(sys.stdout),
-        err=_writer(sys.stderr),
+        out=writer(sys.stdout),
+        err=writer(sys.stderr),
         source=0 if piped else None,
         timeout=seconds("--timeout", limit, 60) if limit else None,
     )
@@ -336,7 +336,7 @@ def _need_terminal(verb: str, instead: str) -> None:
         raise InputError(verb, "needs a terminal, and this is none", next_step=instead)
 
 
-def _is_piped(descriptor: int) -> bool:
+def is_piped(descriptor: int) -> bool:
     """A pipe or a file, but neither a terminal nor /dev/null: only then does anybody mean it as input."""
     try:
         mode = os.fstat(descriptor).st_mode
@@ -345,7 +345,8 @@ def _is_piped(descriptor: int) -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
 
 
-def _writer(stream: Any) -> Any:
+def writer(stream: Any) -> Any:
+    """Writes bytes to *stream* as they come, past its buffer."""
     stream.flush()
 
     def write(data: bytes) -> None:

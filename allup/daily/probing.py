@@ -9,7 +9,7 @@ from typing import Any
 
 from allup.cluster.objects import Objects
 from allup.errors import AllupError
-from allup.model.extras import ProbePod
+from allup.model.extras import PodShell, ProbePod
 from allup.model.labels import standard_labels
 from allup.model.platform import Platform
 from allup.refs import ObjectRef
@@ -57,6 +57,33 @@ def pod_body(
         },
         "spec": spec,
     }
+
+
+def shell_body(task: PodShell, platform: Platform, *, name: str) -> dict[str, Any]:
+    """The pod of a PodShell, with its claims and as its user; its resources are the namespace's business."""
+    template: dict[str, Any] = {"spec": {"containers": [{"image": task.image}]}}
+    if task.pull_secret:
+        template["spec"]["imagePullSecrets"] = [{"name": task.pull_secret}]
+    body = pod_body(ProbePod(image_of="", component=task.component), platform, name=name, template=template)
+    spec = body["spec"]
+    (container,) = spec["containers"]
+    container["imagePullPolicy"] = task.pull_policy
+    container["resources"] = {}
+    if task.claims:
+        volumes = [(f"claim-{number}", claim) for number, claim in enumerate(task.claims)]
+        spec["volumes"] = [{"name": n, "persistentVolumeClaim": {"claimName": c}} for n, c in volumes]
+        container["volumeMounts"] = [{"name": n, "mountPath": task.claims[c]} for n, c in volumes]
+    if task.user is not None:
+        spec["securityContext"] = {
+            "runAsNonRoot": True,
+            "runAsUser": task.user,
+            "runAsGroup": task.user,
+            "fsGroup": task.user,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }
+        container["securityContext"] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    return body
 
 
 @contextmanager

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from allup.errors import InputError
 from allup.refs import ShortRef
 
+TIMEOUT = 5.0
+"""Seconds that an answer may take."""
+
 _SHORT_KINDS = {
     "svc": "Service",
     "service": "Service",
@@ -70,13 +73,15 @@ class TcpCheck:
 
 @dataclass(frozen=True, kw_only=True)
 class CommandCheck:
-    """The command, run in a ready pod of the target, exits 0; *expect* must then occur in its output."""
+    """The command, run in a ready pod of the target, exits 0 within *timeout* seconds; *expect* must then
+    occur in its output."""
 
     name: str
     target: CheckTarget
     command: tuple[str, ...]
     expect: str = ""
     container: str = ""
+    timeout: float = TIMEOUT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,11 +125,23 @@ def tcp(target: str, *, name: str = "") -> TcpCheck:
     return TcpCheck(name=name or f"connect {where}", target=where)
 
 
-def command(target: str, *argv: str, expect: str = "", container: str = "", name: str = "") -> CommandCheck:
+def command(
+    target: str,
+    *argv: str,
+    expect: str = "",
+    container: str = "",
+    timeout: float = TIMEOUT,
+    name: str = "",
+) -> CommandCheck:
     """A command in a pod, such as ``command("deploy/redis", "redis-cli", "ping", expect="PONG")``."""
     where = CheckTarget.parse(target)
     return CommandCheck(
-        name=name or f"{argv[0]} in {where}", target=where, command=argv, expect=expect, container=container
+        name=name or f"{argv[0]} in {where}",
+        target=where,
+        command=argv,
+        expect=expect,
+        container=container,
+        timeout=timeout,
     )
 
 

@@ -174,13 +174,17 @@ class DataServer:
 class PodShell:
     """A pod of its own with *image*, and a shell in it; it is removed afterwards.
 
-    It counts as a part of *component*, so a pod that was left behind goes down with it.
+    It counts as a part of *component*, so a pod that was left behind goes down with it. *claims* maps the
+    name of a claim to where the pod sees it. With *user*, a uid, it runs as that one and may no more than
+    Pod Security's ``restricted`` allows.
     """
 
     name: str
     help: str
     image: str
     component: str
+    claims: Mapping[str, str] = field(default_factory=dict)
+    user: int | None = None
     pull_policy: str = "IfNotPresent"
     pull_secret: str = ""
     aliases: Sequence[str] = ()

@@ -134,6 +134,7 @@ class Component:
 
     ``after`` names what must be *up* before this one starts, not whom it calls later.
     ``keep`` are objects that all-down leaves (claims, volumes and generated Secrets always stay).
+    ``off_because`` is what a plan says of one that is not ``enabled``, and how to switch it on.
     ``borrows`` are objects that exist without us (``ServiceAccount/default``): they get our fields, and give
     them back on down instead of being deleted.
     ``replace`` are objects that may be deleted and made again when an immutable field has to change.
@@ -152,6 +153,7 @@ class Component:
     secrets: Sequence[Secret] = ()
     checks: Sequence[HealthCheck] = ()
     enabled: bool = True
+    off_because: str = ""
     help: str = ""
     task: str = ""
     aliases: Sequence[str] = ()

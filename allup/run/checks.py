@@ -17,11 +17,18 @@ from allup.cluster.requests import Api
 from allup.cluster.store import Store
 from allup.cluster.tunnels import tunnel
 from allup.errors import AllupError, ApiError, InputError
-from allup.model.checks import CheckTarget, CommandCheck, HealthCheck, HttpCheck, JqCheck, TcpCheck
+from allup.model.checks import (
+    TIMEOUT,
+    CheckTarget,
+    CommandCheck,
+    HealthCheck,
+    HttpCheck,
+    JqCheck,
+    TcpCheck,
+)
 from allup.run.progress import CheckOutcome
 
 EVERY = 1.0
-TIMEOUT = 5.0
 SIMULATED = "simulated node"
 
 
@@ -77,7 +84,7 @@ class Checker:
             name,
             check.command,
             container=check.container,
-            timeout=TIMEOUT,
+            timeout=check.timeout,
         )
         said = (result.stdout or result.stderr).strip().splitlines()
         last = said[-1][:200] if said else ""

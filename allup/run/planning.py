@@ -52,12 +52,13 @@ class SettingChange:
 
 @dataclass(frozen=True)
 class Plan:
-    """What an up would do, in its order."""
+    """What an up would do, in its order. *off* are components that are switched off, and why."""
 
     instance: str
     entries: tuple[PlanEntry, ...]
     settings: tuple[SettingChange, ...]
     warnings: tuple[str, ...] = ()
+    off: tuple[tuple[str, str], ...] = ()
 
     @property
     def changes(self) -> tuple[PlanEntry, ...]:
@@ -151,6 +152,7 @@ class _Planner:
             tuple(entries),
             self._setting_changes(inventory),
             (*self._unvalidated(state is not None, names), *resolved.warnings, *self._warnings),
+            tuple((c.name, c.off_because) for c in platform.components if not c.enabled and c.off_because),
         )
 
     def _unvalidated(self, exists: bool, names: Sequence[str]) -> Sequence[str]:

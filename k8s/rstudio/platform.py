@@ -24,6 +24,7 @@ from allup import (
     ProbePod,
     Provided,
     Quantity,
+    Reference,
     RsaPrivateKey,
     RsaPublicKey,
     RunCommand,
@@ -611,11 +612,7 @@ def _ldap_tls(namespace: str, cluster_domain: str) -> dict[str, Tls]:
 
 
 def _image(registry: str, image: str) -> str:
-    """*image* behind the prefix *registry*, unless its first part is a host (it has a dot or a colon, or
-    is ``localhost``: the rule of image references)."""
-    first, slash, _ = image.partition("/")
-    own_host = slash and ("." in first or ":" in first or first == "localhost")
-    return image if own_host or not registry else f"{registry.rstrip('/')}/{image}"
+    return str(Reference.parse(image).under(registry))
 
 
 def _megabytes(memory: Quantity) -> int:

@@ -32,6 +32,15 @@ ARL = """
     test-shell localip docker-build docker-push docker-notebook docker-tests docker-pytest docker-lint
     docker-shell docker-test-data
 """
+QED = """
+    environment-up environment-down login-up login-down certificate-up certificate-down
+    volumes-up volumes-down
+    services-up services-down redis-up redis-down mongodb-up mongodb-down postgres-up postgres-down
+    dask-scheduler-up dask-scheduler-down dask-worker-up dask-worker-down tomcat-up tomcat-down
+    cts-manager-up cts-manager-down cts-worker-up cts-worker-down cts-nodejs-up cts-nodejs-down
+    celery-up celery-down flower-up flower-down hms-up hms-down flask-up flask-down django-up django-down
+    nginx-up nginx-down ingress-up ingress-down verify data-shell
+"""
 RSTUDIO = """
     setup setup-down launcher-keys-up launcher-keys-down secret-rsp license-down nfs-up nfs-down nfs-pv-up
     nfs-pv-down ldap-up ldap-down ldap-admin-up ldap-admin-down launcher-up launcher-down rsp-up rsp-down
@@ -65,6 +74,7 @@ def test_the_tasks_are_the_ones_listed_here(loaded: Collection) -> None:
     expected |= {f"remote.{name}" for name in REMOTE.split()}
     expected |= {f"k8s.{name}" for name in (VERBS + RSTUDIO).split()}
     expected |= {f"arl.{name}" for name in (VERBS + ARL).split()}
+    expected |= {f"qed.{name}" for name in (VERBS + QED).split()}
     assert set(loaded.task_names) == expected
 
 

@@ -55,3 +55,14 @@ def test_every_old_target_of_arl_leads_to_a_task(target: str, names: set[str]) -
     called = re.findall(r"bin/inv (arl\.\S+)", printed.stdout)
     assert len(called) == 1
     assert called[0] in names
+
+
+# The scripts of qed_kube, without .sh; set-absolute-path.sh and data-setup.sh have nothing left to do.
+QED_SCRIPTS = "qed-start qed-stop qed-volume-start qed-service-start qed-deploy-start"
+
+
+@pytest.mark.parametrize("script", QED_SCRIPTS.split())
+def test_every_script_of_qed_leads_to_a_task(script: str, names: set[str]) -> None:
+    printed = subprocess.run(["make", "-n", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert re.findall(r"bin/inv (\S+)", printed.stdout) == [f"qed.{script.removeprefix('qed-')}"]
+    assert f"qed.{script.removeprefix('qed-')}" in names

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 _ARL = "ARL's own image runs as root"
 _SUPERVISED = "root starts sssd and the server, which changes into its own user"
+_QED = "QED's own image runs as root; with app_user, or the preset demo, it is restricted"
 
 LOOSER: dict[str, tuple[str, str]] = {
     "arl Deployment/dask-scheduler": ("baseline", _ARL),
     "arl Deployment/dask-worker": ("baseline", f"{_ARL}, and writes data that may belong to anybody"),
     "arl Deployment/notebook": ("baseline", f"{_ARL}, and writes data that may belong to anybody"),
+    **{
+        f"qed Deployment/{name}": ("baseline", _QED)
+        for name in (
+            *("qed-django", "qed-flask", "qed-celery", "cts-nodejs", "cts-manager", "cts-worker"),
+            "hms-dotnetcore",
+        )
+    },
     "rstudio Deployment/nfs01": ("privileged", "it mounts and drives the nfsd of the node's kernel"),
     "rstudio Deployment/openldap": ("baseline", "root changes owners at start and becomes the user openldap"),
     "rstudio Deployment/launcher": ("baseline", _SUPERVISED),

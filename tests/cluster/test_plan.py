@@ -51,6 +51,14 @@ def test_after_an_up_there_is_nothing_to_do_and_planning_moves_nothing(instance:
     assert instance.settled() == before
 
 
+def test_a_plan_says_what_is_off_and_why(instance: Instance) -> None:
+    off = instance.part("extra", config("extra"), enabled=False, off_because="it needs a licence")
+    silent = instance.part("quiet", config("quiet"), enabled=False)
+    assert instance.plan(instance.part("base", config("base")), off, silent).off == (
+        ("extra", "it needs a licence"),
+    )
+
+
 def test_a_changed_field_is_shown_with_both_values(instance: Instance) -> None:
     instance.up(instance.part("base", config("base", key="old", same="same")))
     plan = instance.plan(instance.part("base", config("base", key="new", same="same")))

@@ -14,7 +14,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,8 @@ import pytest
 from allup.images.making import Made
 from allup.sandbox import Sandboxes, SandboxStatus
 from tests.cluster.platforms_for_tests import Instance, eventually
-from tests.conftest import CHECKOUT
+from tests.nodes.installed import Installed, own_image
 from tests.nodes.node_for_tests import NAME, PATIENCE
-from tests.nodes.person import Person, own_image
 
 pytestmark = pytest.mark.nodes
 
@@ -42,6 +41,7 @@ CHECKS = {
 
 @pytest.fixture(scope="module")
 def dask_image(sandbox_environ: dict[str, str]) -> Made:
+    """From the user's cache; made, which takes minutes, when it is not there."""
     return own_image("dask", sandbox_environ)
 
 
@@ -52,11 +52,11 @@ def arl(
     dask_image: Made,
     sandbox_environ: dict[str, str],
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Person]:
+) -> Iterator[Installed]:
     sandboxes.load_image(NAME, dask_image.file)
     seen = Instance(node.kubeconfig, node.context, f"arl{os.getpid()}", tmp_path_factory.mktemp("arl"))
     environ = {**sandbox_environ, "DOCKER_IMAGE": str(dask_image.reference)}
-    ours = Person("arl", environ, node.context, seen)
+    ours = Installed("arl", environ, node.context, seen)
     try:
         yield ours
     finally:
@@ -86,24 +86,24 @@ def packages(dask_image: Made, tmp_path_factory: pytest.TempPathFactory) -> Path
     return found
 
 
-def test_it_comes_up_with_every_check_passed_and_a_second_run_changes_nothing(arl: Person) -> None:
-    lines = [json.loads(line) for line in arl.done("all-up", *UP, "--json").splitlines()]
+def test_it_comes_up_with_every_check_passed_and_a_second_run_changes_nothing(arl: Installed) -> None:
+    lines = arl.told("all-up", *UP)
     # A check is told when its outcome changes, so the last line of each counts.
     outcomes = {line["check"]: line["outcome"] for line in lines if line["type"] == "check"}
     assert outcomes == dict.fromkeys(CHECKS, "passed")
     ready = {line["component"] for line in lines if line.get("phase") == "ready"}
     assert ready == {"data", "scheduler", "worker", "notebook"}
-    again = [json.loads(line) for line in arl.done("all-up", *UP, "--json").splitlines()]
+    again = arl.told("all-up", *UP)
     assert {line["action"] for line in again if line["type"] == "object"} == {"unchanged"}
 
 
 def test_the_images_content_is_known_to_the_node_so_it_is_loaded_once(
-    arl: Person, dask_image: Made, sandboxes: Sandboxes
+    arl: Installed, dask_image: Made, sandboxes: Sandboxes
 ) -> None:
     assert {dask_image.reference.full, dask_image.by_content.full} <= set(sandboxes.images(NAME))
 
 
-def test_the_image_runs_in_a_pod_of_its_own_that_is_gone_afterwards(arl: Person) -> None:
+def test_the_image_runs_in_a_pod_of_its_own_that_is_gone_afterwards(arl: Installed) -> None:
     assert arl.done("test-shell", "--", "python3", "-c", "print(6 * 7)").strip() == "42"
     assert not [name for name in arl.seen.pods() if name.startswith("test-arl")]
 
@@ -117,7 +117,7 @@ with Client(sys.argv[1], timeout=60) as client:
 """
 
 
-def test_a_computation_from_this_machine_gives_the_right_number(arl: Person, packages: Path) -> None:
+def test_a_computation_from_this_machine_gives_the_right_number(arl: Installed, packages: Path) -> None:
     address = arl.forwarded("dask-scheduler", 8786)
     ended = subprocess.run(
         [sys.executable, "-c", CLIENT, f"tcp://{address}"],
@@ -234,7 +234,7 @@ with Client(os.environ["ARL_DASK_SCHEDULER"], timeout=60) as client:
 """
 
 
-def test_a_notebook_finds_the_cluster_and_only_who_knows_the_password_runs_one(arl: Person) -> None:
+def test_a_notebook_finds_the_cluster_and_only_who_knows_the_password_runs_one(arl: Installed) -> None:
     address = arl.forwarded("notebook", 8888)
     password = arl.secret("jupyter", "password")
     stranger = Jupyter(address)
@@ -246,18 +246,8 @@ def test_a_notebook_finds_the_cluster_and_only_who_knows_the_password_runs_one(a
     assert person.run(CELL) == "5050\n"
 
 
-def test_the_notebook_in_the_image_computes_on_every_worker(arl: Person) -> None:
-    file = CHECKOUT / "images/dask/files/arl/workflows/notebooks/imaging-pipelines.ipynb"
-    cells = [cell for cell in json.loads(file.read_text())["cells"] if cell["cell_type"] == "code"]
-    person = Jupyter(arl.forwarded("notebook", 8888))
-    assert person.log_in(arl.secret("jupyter", "password")) == 200
-    assert person.get("/api/contents/workflows/notebooks/imaging-pipelines.ipynb") == 200
-    said = person.run("\n".join("".join(cell["source"]) for cell in cells))
-    assert said == f"π is about 3.141593\n{WORKERS} of {WORKERS} workers took part\n"
-
-
-def test_the_password_is_in_no_processs_arguments_and_in_no_kernels_environment(arl: Person) -> None:
-    password = arl.secret("jupyter", "password")
+def test_the_password_is_in_no_processs_arguments_and_in_no_kernels_environment(arl: Installed) -> None:
+    password = arl.done("secrets", "jupyter", "--reveal", "password").strip()
     look = "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'"
     seen = arl.done("exec", "notebook", "--", "sh", "-c", look)
     assert "jupyter" in seen
@@ -267,32 +257,22 @@ def test_the_password_is_in_no_processs_arguments_and_in_no_kernels_environment(
 # Change and trouble
 
 
-def counted(arl: Person) -> Callable[[], bool]:
-    """Whether every check passes: the scheduler counts as many workers as the Deployment wants."""
-    return arl.checks_pass
-
-
-def test_the_scheduler_counts_the_workers_that_scale_asks_for(arl: Person) -> None:
+def test_the_scheduler_counts_the_workers_that_scale_asks_for(arl: Installed) -> None:
     arl.done("scale", "worker", "4")
     assert arl.seen.get("Deployment/dask-worker")["spec"]["replicas"] == 4
-    eventually(counted(arl), "the scheduler counts 4", within=PATIENCE)
+    eventually(arl.checks_pass, "the scheduler counts 4", within=PATIENCE)
 
 
-def restarts(arl: Person, app: str) -> Sequence[int]:
-    pods = arl.seen.items("Pod", f"app={app}")
-    return [s.get("restartCount", 0) for pod in pods for s in pod["status"].get("containerStatuses") or ()]
-
-
-def test_a_killed_scheduler_heals_and_gets_its_workers_back(arl: Person) -> None:
-    assert restarts(arl, "dask-scheduler") == [0]
+def test_a_killed_scheduler_heals_and_gets_its_workers_back(arl: Installed) -> None:
+    assert arl.restarts("dask-scheduler") == [0]
     arl.run("exec", "scheduler", "--", "sh", "-c", "kill 1")
-    eventually(lambda: restarts(arl, "dask-scheduler") == [1], "a restart", within=PATIENCE)
+    eventually(lambda: arl.restarts("dask-scheduler") == [1], "a restart", within=PATIENCE)
     arl.done("wait", "--timeout", "240")
-    eventually(counted(arl), "all workers are back", within=PATIENCE)
+    eventually(arl.checks_pass, "all workers are back", within=PATIENCE)
 
 
-def test_down_is_clean_and_purge_leaves_nothing(arl: Person) -> None:
-    lines = [json.loads(line) for line in arl.done("all-down", "--json").splitlines()]
+def test_down_is_clean_and_purge_leaves_nothing(arl: Installed) -> None:
+    lines = arl.told("all-down")
     assert lines[-1]["outcome"] == "done"
     assert arl.seen.pods() == {}
     kept = {

@@ -14,7 +14,7 @@ import pytest
 
 from allup.sandbox import Sandboxes
 from tests.conftest import CHECKOUT
-from tests.nodes.person import own_image
+from tests.nodes.installed import own_image
 
 pytestmark = pytest.mark.nodes
 

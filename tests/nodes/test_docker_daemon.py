@@ -17,7 +17,7 @@ import pytest
 from tests.cli.invoking import INV, Ended
 from tests.conftest import CHECKOUT
 from tests.nodes.docker_for_tests import Daemon, daemon
-from tests.nodes.person import own_image
+from tests.nodes.installed import own_image
 
 pytestmark = [
     pytest.mark.nodes,

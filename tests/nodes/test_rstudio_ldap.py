@@ -21,8 +21,8 @@ from allup.cluster.streams import CommandResult
 from allup.sandbox import Sandboxes, SandboxStatus
 from k8s.rstudio import platform as module
 from tests.cluster.platforms_for_tests import Instance, Object, eventually, unique_name
+from tests.nodes.installed import Installed, own_image
 from tests.nodes.node_for_tests import NAME, PATIENCE
-from tests.nodes.person import Person, own_image
 
 pytestmark = pytest.mark.nodes
 
@@ -43,7 +43,7 @@ def slapd(node: SandboxStatus, sandboxes: Sandboxes, sandbox_environ: dict[str, 
 
 
 @dataclass(frozen=True)
-class Directory(Person):
+class Directory(Installed):
     """The installation, and a client of its directory in its pod that trusts the generated CA alone."""
 
     image: str
@@ -57,7 +57,7 @@ class Directory(Person):
         """By StartTLS through the Service; the password goes in by standard input."""
         trust = ("env", "LDAPTLS_REQCERT=demand", f"LDAPTLS_CACERT={ca}")
         door = ("-x", "-ZZ", "-H", "ldap://openldap:389", "-D", who, "-y", "/dev/stdin")
-        return self.run("exec", "ldap", "--", *trust, program, *door, *words, stdin=password)
+        return self.run("exec", "ldap", "--", *trust, program, *door, *words, feed=password.encode())
 
     def lets_in(self, password: str) -> bool:
         ended = self.ask("ldapwhoami", password=password)
@@ -144,7 +144,7 @@ def test_a_restart_keeps_what_people_changed_and_seeds_nothing_again(
     change += (
         f"LDAPTLS_CACERT={CA} ldappasswd -x -ZZ -H ldap://openldap:389 -D {BOBO} -y /tmp/old -T /tmp/new"
     )
-    directory.done("exec", "ldap", "--", "sh", "-ec", change, stdin=f"{first_password}\nlonger than momo")
+    directory.done("exec", "ldap", "--", "sh", "-ec", change, feed=f"{first_password}\nlonger than momo".encode())
     assert directory.lets_in("longer than momo")
     directory.done("restart", "ldap")
     eventually(lambda: before not in directory.seen.pods(), "the first pod to be gone", within=PATIENCE)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from allup import Component, Platform, ProbePod
-from allup.daily.probing import pod_body
+from allup import Component, Platform, PodShell, ProbePod
+from allup.daily.probing import pod_body, shell_body
 from allup.model import labels
 
 PLATFORM = Platform("rstudio", [Component("nfs-pv")], namespace="team-a", instance="blue")
@@ -50,3 +50,28 @@ def test_one_that_was_left_behind_goes_down_with_its_component() -> None:
     assert metadata["namespace"] == "team-a"
     assert metadata["labels"][labels.INSTANCE] == "blue"
     assert metadata["labels"][labels.COMPONENT] == "nfs-pv"
+
+
+def shell(**settings: Any) -> dict[str, Any]:
+    task = PodShell(name="data-shell", help="", image="nginx:1.27", component="nfs-pv", **settings)
+    made: dict[str, Any] = shell_body(task, PLATFORM, name="test-rstudio-1")["spec"]
+    return made
+
+
+def test_a_shells_pod_sees_the_claims_it_names() -> None:
+    spec = shell(claims={"homes": "/data"})
+    (volume,), (mount,) = spec["volumes"], spec["containers"][0]["volumeMounts"]
+    assert volume["persistentVolumeClaim"] == {"claimName": "homes"}
+    assert mount == {"name": volume["name"], "mountPath": "/data"}
+    assert "volumes" not in shell()
+
+
+def test_a_shells_pod_with_a_user_may_run_in_a_restricted_namespace() -> None:
+    spec = shell(user=1000)
+    assert {"runAsNonRoot": True, "runAsUser": 1000, "fsGroup": 1000}.items() <= spec[
+        "securityContext"
+    ].items()
+    assert spec["containers"][0]["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+    }

@@ -1,4 +1,4 @@
-"""A person at a terminal: one installation of a platform on the real node, worked with by ``inv``."""
+"""An installation of a platform on the real node, as a person has it; and the images it runs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,36 +20,43 @@ from tests.conftest import CHECKOUT
 
 
 @dataclass(frozen=True)
-class Person:
-    """Who has it as the collection *collection*; *seen* looks at its objects."""
+class Installed:
+    """Used by ``inv <collection>.…``; *seen* looks at its objects."""
 
     collection: str
     environ: Mapping[str, str]
     context: str
     seen: Instance
 
-    def run(self, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        """A task of the platform; what stands after ``--`` is a command in a pod."""
+    def run(self, *words: str, feed: bytes | None = None) -> subprocess.CompletedProcess[str]:
+        """``inv <collection>.<word> …``, on this installation; *feed* comes in through a pipe."""
         name, *rest = words
         here = ("--context", self.context, "--instance", self.seen.name)
         cut = rest.index("--") if "--" in rest else len(rest)
         own, command = rest[:cut], rest[cut:]
-        return subprocess.run(
+        given: Any = {"stdin": subprocess.DEVNULL} if feed is None else {"input": feed}
+        ended = subprocess.run(
             [Path(sys.executable).with_name("inv"), f"{self.collection}.{name}", *own, *here, *command],
             cwd=CHECKOUT,
             env=self.environ,
-            input=stdin or "",
             capture_output=True,
-            text=True,
-            timeout=280,
+            timeout=580,
             check=False,
+            **given,
+        )
+        return subprocess.CompletedProcess(
+            ended.args, ended.returncode, ended.stdout.decode(), ended.stderr.decode()
         )
 
-    def done(self, *words: str, stdin: str | None = None) -> str:
+    def done(self, *words: str, feed: bytes | None = None) -> str:
         """Standard output of a task that ended well."""
-        ended = self.run(*words, stdin=stdin)
+        ended = self.run(*words, feed=feed)
         assert ended.returncode == 0, ended.stdout + ended.stderr
         return ended.stdout
+
+    def told(self, *words: str) -> list[dict[str, Any]]:
+        """What a run that ended well tells, line by line."""
+        return [json.loads(line) for line in self.done(*words, "--json").splitlines()]
 
     def secret(self, name: str, key: str) -> str:
         """What a person is shown who asks for a Secret's value."""
@@ -60,14 +68,17 @@ class Person:
         return str(said["ports"][0]).partition(" ")[0]
 
     def checks_pass(self) -> bool:
+        """Whether everything answers now."""
         return self.run("check").returncode == 0
+
+    def restarts(self, app: str) -> list[int]:
+        """How often each container of those pods was started again."""
+        pods = self.seen.items("Pod", f"app={app}")
+        return [s.get("restartCount", 0) for p in pods for s in p["status"].get("containerStatuses") or ()]
 
 
 def own_image(name: str, environ: Mapping[str, str]) -> Made:
-    """The image of ``images/<name>``, from the user's cache; made, which takes minutes, if it is not there.
-
-    Skips the tests that need it where it cannot be made.
-    """
+    """An image of this checkout from the user's cache; made, which takes minutes, when it is not there."""
     described = description.read(CHECKOUT / "images", name)
     if not making.cached(described, environ, making.this_machine()) and not shutil.which("mmdebstrap"):
         pytest.skip("mmdebstrap is not installed: apt-get install -y mmdebstrap")

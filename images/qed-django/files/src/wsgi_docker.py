@@ -1,0 +1,8 @@
+"""What uwsgi runs."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings_docker")
+application = get_wsgi_application()
