@@ -1,10 +1,11 @@
 """allup: brings multi-part systems up on Kubernetes. What a platform.py may import is what stands here."""
 
-from allup.errors import AllupError, InputError
+from allup.errors import AllupError, InputError, did_you_mean
 from allup.model.checks import HealthCheck, command, http, jq, tcp
 from allup.model.extras import (
     PROBE,
     DataServer,
+    Export,
     ExtraTask,
     HostsLine,
     ImageTask,
@@ -16,6 +17,7 @@ from allup.model.extras import (
     RunImage,
     RunTrials,
     Trial,
+    Verify,
 )
 from allup.model.live import live
 from allup.model.platform import (
@@ -43,6 +45,7 @@ from allup.model.secrets import (
 )
 from allup.model.settings import PlatformSettings, setting
 from allup.quantities import Quantity
+from allup.yamlfiles import MappingNode, Node, ScalarNode, SequenceNode, load_documents
 
 __all__ = [
     "PROBE",
@@ -51,12 +54,15 @@ __all__ = [
     "Component",
     "Config",
     "DataServer",
+    "Export",
     "ExtraTask",
     "HealthCheck",
     "HostsLine",
     "ImageTask",
     "InputError",
     "ListChildren",
+    "MappingNode",
+    "Node",
     "Password",
     "Platform",
     "PlatformSettings",
@@ -71,18 +77,23 @@ __all__ = [
     "RunCommand",
     "RunImage",
     "RunTrials",
+    "ScalarNode",
     "Secret",
+    "SequenceNode",
     "Tls",
     "Token",
     "Trial",
     "Uuid",
+    "Verify",
     "await_log_line",
     "command",
     "config_map",
     "config_secret",
+    "did_you_mean",
     "http",
     "jq",
     "live",
+    "load_documents",
     "pin",
     "requirement",
     "scale_to_zero",

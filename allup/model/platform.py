@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from allup.errors import InputError, did_you_mean
 from allup.model.checks import HealthCheck
-from allup.model.extras import ExtraTask, ListChildren
+from allup.model.extras import Export, ExtraTask, ListChildren
 from allup.model.live import Live
 from allup.model.secrets import Secret
 from allup.refs import ShortRef
@@ -199,7 +199,8 @@ class Platform:
     """A whole system. ``values`` are seen by the manifests and templates of every component; ``collection``
     is the group its tasks are in, for messages that name a command; ``tasks`` are those only it has;
     ``urls`` are pairs of a label and a target with a port and perhaps a path (``svc/web:8080/login``);
-    ``warnings`` are sentences about these settings, said by every up and plan.
+    ``exports`` are what ``P.env`` exports beside its own; ``warnings`` are sentences about these settings,
+    said by every up and plan.
 
     Raises InputError when a name is wrong, reserved or used twice, or names no component where it must.
     """
@@ -213,6 +214,7 @@ class Platform:
     pod_security: Literal["privileged", "baseline", "restricted"] = "baseline"
     urls: Sequence[tuple[str, str]] = ()
     tasks: Sequence[ExtraTask] = ()
+    exports: Sequence[Export] = ()
     warnings: Sequence[str] = ()
 
     def __post_init__(self) -> None:
