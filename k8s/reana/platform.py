@@ -118,6 +118,9 @@ def platform(s: Settings) -> Platform:
                 after=["sources"],
                 help="RabbitMQ: submitted workflows, and how their jobs are",
                 secrets=[_broker_secret()] if s.broker_login == "generated" else [],
+                initialised_by={"reana-message-broker": wiring.BROKER_SECRET}
+                if s.broker_login == "generated"
+                else {},
                 configs=[config_secret("reana-broker-config", "rabbitmq.config")],
                 checks=[tcp("svc/message-broker:5672", name="the broker answers")],
             ),
