@@ -311,6 +311,7 @@ def _values(s: Settings, found: Deployed, instance: str) -> Mapping[str, Any]:
         **wiring.commands(found),
         **wiring.environments(s, found),
         **wiring.volumes(found),
+        **wiring.db_security(found),
     }
 
 

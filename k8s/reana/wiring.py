@@ -180,6 +180,20 @@ _BROKER_MOUNTS = (
 )
 
 
+def db_security(found: Deployed) -> Mapping[str, Object]:
+    """On a claim the database runs as the image's user postgres. A folder of the node belongs to root, so
+    there the image starts as root, gives it to postgres and becomes that user."""
+    profile = {"seccompProfile": {"type": "RuntimeDefault"}}
+    if found.db_path:
+        step_down = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"]
+        return {"db_pod_security": profile, "db_capabilities": {"drop": ["ALL"], "add": step_down}}
+    user = {"runAsNonRoot": True, "runAsUser": 999, "runAsGroup": 999, "fsGroup": 999}
+    return {
+        "db_pod_security": {**user, "fsGroupChangePolicy": "OnRootMismatch", **profile},
+        "db_capabilities": {"drop": ["ALL"]},
+    }
+
+
 def volumes(found: Deployed) -> Mapping[str, Any]:
     """Volumes and mounts of the pods: the workspaces, the database's folder, sources in development."""
     source: Object = {"persistentVolumeClaim": {"claimName": SHARED_CLAIM}}

@@ -542,3 +542,13 @@ def test_an_export_never_holds_a_value() -> None:
         "REANA_SERVER_URL": ("svc/server:80", ""),
         "REANA_ACCESS_TOKEN": ("", "admin-token"),
     }
+
+
+def test_the_database_is_no_root_on_a_claim_and_steps_down_on_a_folder_of_the_node(tmp_path: Path) -> None:
+    for settings, uid, added in (
+        ({}, 999, None),
+        ({"cluster_file": write(tmp_path)}, None, ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"]),
+    ):
+        pod = pods(**settings)["StatefulSet/db"]
+        assert pod["securityContext"].get("runAsUser") == uid
+        assert pod["containers"][0]["securityContext"]["capabilities"].get("add") == added
