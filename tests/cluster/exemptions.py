@@ -23,7 +23,7 @@ what they need it for."""
 
 NO_PROBE: dict[str, str] = {
     "reana Deployment/server/scheduler": "it has no port, and connects to the broker again by itself",
-    "reana Deployment/workflow-controller/job-status-consumer": "it has no port, and connects again by itself",
+    "reana Deployment/workflow-controller/job-status-consumer": "as the scheduler",
 }
 """Containers that serve without a readiness probe."""
 
