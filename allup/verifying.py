@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from allup.fields import items, section, text
+from allup.model.extras import Verify
 
 Object = Mapping[str, Any]
 
@@ -29,17 +30,17 @@ class Compared:
         return "match" if self.same else "mismatch" if self.matters else "differs"
 
 
-def backend(
-    *, version: str, server_version: str, strict: bool, context: str, server_context: str
-) -> Iterator[Compared]:
-    """The server: its version against the beginning of one (``v1.16`` is what every ``v1.16.3`` is), and the
-    context. An empty text is not compared."""
-    if version:
-        begun = f"v{version.removeprefix('v')}"
-        same = server_version == begun or server_version.startswith((f"{begun}.", f"{begun}-", f"{begun}+"))
-        yield Compared("Kubernetes", begun, server_version, same, strict)
-    if context:
-        yield Compared("context", context, server_context, context == server_context)
+def backend(wanted: Verify, *, version: str, context: str, kubeconfig: str) -> Iterator[Compared]:
+    """The server: its version against the beginning of one (``v1.16`` is what every ``v1.16.3`` is), context
+    and kubeconfig. What is not wanted is not compared."""
+    if wanted.version:
+        begun = f"v{wanted.version.removeprefix('v')}"
+        same = version == begun or version.startswith((f"{begun}.", f"{begun}-", f"{begun}+"))
+        yield Compared("Kubernetes", begun, version, same, wanted.strict)
+    if wanted.context:
+        yield Compared("context", wanted.context, context, context == wanted.context)
+    if wanted.kubeconfig:
+        yield Compared("kubeconfig", wanted.kubeconfig, kubeconfig, kubeconfig == wanted.kubeconfig)
 
 
 def images(wanted: Iterable[Object], live: Iterable[Object]) -> Sequence[Compared]:

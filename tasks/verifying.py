@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from allup.errors import AllupError, InputError, did_you_mean
 from allup.model.extras import Verify
 from allup.report.tables import table
@@ -28,12 +30,9 @@ def verify(call: Call) -> None:
     session, mask = prepared.session, prepared.redactor.mask
     compared: list[Compared] = []
     if part != "components":
+        kubeconfig = Path(prepared.target.kubeconfig).expanduser().absolute()
         compared += backend(
-            version=task.version,
-            server_version=session.server_version,
-            strict=task.strict,
-            context=task.context,
-            server_context=session.context,
+            task, version=session.server_version, context=session.context, kubeconfig=str(kubeconfig)
         )
     if part != "backend":
         compared += _images(prepared)
@@ -65,6 +64,8 @@ def _images(prepared: Prepared) -> list[Compared]:
 def _way_out(prepared: Prepared, task: Verify, first: Compared) -> str:
     if first.what == "Kubernetes":
         return f"{task.version_from} wants it" if task.version_from else ""
+    if first.what == "kubeconfig":
+        return f"Give --kubeconfig {first.wanted}"
     if first.what == "context":
         return f"Give --context {first.wanted}, or choose it: inv cluster.use {first.wanted}"
     return f"inv {prepared.platform.collection}.all-up"

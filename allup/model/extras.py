@@ -198,8 +198,8 @@ class HostsLine:
 @dataclass(frozen=True, kw_only=True)
 class Verify:
     """Compares the cluster with what the platform is made for: the server's *version*, as its git version or
-    the beginning of one (only told unless *strict*), the *context*, and the image of every container of every
-    workload. An empty text is not compared; *version_from* says who wants the version."""
+    the beginning of one (only told unless *strict*), the *context*, the *kubeconfig*, and the image of every
+    container of every workload. An empty text is not compared; *version_from* says who wants the version."""
 
     name: str
     help: str
@@ -207,6 +207,7 @@ class Verify:
     version_from: str = ""
     strict: bool = False
     context: str = ""
+    kubeconfig: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,10 +14,12 @@ from typing import Any, NoReturn
 from allup import InputError, MappingNode, Node, ScalarNode, SequenceNode, did_you_mean, load_documents
 from k8s.reana.layout import PARTS, Layout, Mount, Part, Variable
 
-_TEXTS = ("version", "config_context", "root_path", "shared_volume_path", "db_persistence_path", "reana_url")
+_TEXTS = (
+    *("version", "config", "config_context", "reana_url"),
+    *("root_path", "shared_volume_path", "db_persistence_path"),
+)
 _SWITCHES = ("debug", "ui", "eos", "cephfs")
 _NOT_OURS = {
-    "config": "Which kubeconfig is used is said by --kubeconfig or KUBECONFIG",
     "url": "",
     "db_config": "",
     "cephfs_os_share_id": "It is a parameter of the StorageClass: --shared-storage-class names one",
@@ -76,6 +78,9 @@ class _File:
             if key in said:
                 self._absolute(said[key], f"cluster.{key}", cluster[key][0])
         said["context"] = said.pop("config_context", "")
+        if "config" in said:  # from the file's own folder on, as the old tool's page has it
+            kubeconfig = Path(said.pop("config")).expanduser()
+            said["kubeconfig"] = str(Path(self._name).expanduser().absolute().parent / kubeconfig)
         lines = {f"cluster.{key}": f"{self._name}:{line}" for key, (line, _) in cluster.items()}
         return Layout(**said, parts=self._parts(*top["components"]), lines=lines)
 

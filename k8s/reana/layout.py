@@ -42,10 +42,12 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """The whole file. *version* is the Kubernetes version that it expects, *context* the cluster it is meant
-    for; an empty text is "not said". *lines* are ``file:line`` by dotted key, for messages."""
+    """The whole file. *version* is the Kubernetes version that it expects, *kubeconfig* and *context* the
+    cluster it is meant for; an empty text is "not said". *lines* are ``file:line`` by dotted key, for
+    messages."""
 
     version: str = ""
+    kubeconfig: str = ""
     context: str = ""
     root_path: str = ""
     shared_volume_path: str = ""

@@ -336,6 +336,7 @@ def _tasks(s: Settings, found: Deployed) -> Sequence[ExtraTask]:
             version_from=found.layout.where("cluster.version", "cluster_file"),
             strict=s.strict_version,
             context=found.layout.context,
+            kubeconfig=found.layout.kubeconfig,
         ),
         *admin.tasks(),
         *(

@@ -1,6 +1,6 @@
 """REANA's PostgreSQL, Redis and RabbitMQ on a real node, as its manifests have them, in images made here.
 
-Only the image settings are other ones than REANA's: the manifests' own probes, commands, users and claims run.
+Only the image settings are other ones than REANA's: probes, commands, users and claims are the manifests'.
 The tests follow one installation through its life, in the order they are written.
 """
 

@@ -6,18 +6,14 @@ from typing import Any
 
 import pytest
 
+from allup import Verify
 from allup.verifying import backend, images
 
 
-def verdicts(**said: Any) -> list[tuple[str, str]]:
-    known = {
-        "version": "",
-        "server_version": "v1.36.3",
-        "strict": False,
-        "context": "",
-        "server_context": "x",
-    }
-    return [(one.what, one.verdict) for one in backend(**known | said)]
+def verdicts(*, server: str = "v1.36.3", here: str = "x", **wanted: Any) -> list[tuple[str, str]]:
+    task = Verify(name="verify", help="Verify.", **wanted)
+    found = backend(task, version=server, context=here, kubeconfig="/home/me/config")
+    return [(one.what, one.verdict) for one in found]
 
 
 @pytest.mark.parametrize(
@@ -35,13 +31,15 @@ def verdicts(**said: Any) -> list[tuple[str, str]]:
 def test_a_version_matches_what_it_begins_and_is_only_told_unless_strict(
     version: str, server: str, strict: bool, verdict: str
 ) -> None:
-    assert verdicts(version=version, server_version=server, strict=strict) == [("Kubernetes", verdict)]
+    assert verdicts(version=version, server=server, strict=strict) == [("Kubernetes", verdict)]
 
 
 def test_another_context_is_a_mismatch_and_what_nobody_names_is_not_compared() -> None:
     assert verdicts() == []
-    assert verdicts(context="reana-0.6.1", server_context="minikube") == [("context", "mismatch")]
-    assert verdicts(context="minikube", server_context="minikube") == [("context", "match")]
+    assert verdicts(context="reana-0.6.1", here="minikube") == [("context", "mismatch")]
+    assert verdicts(context="minikube", here="minikube") == [("context", "match")]
+    assert verdicts(kubeconfig="/home/me/config") == [("kubeconfig", "match")]
+    assert verdicts(kubeconfig="/elsewhere") == [("kubeconfig", "mismatch")]
 
 
 def workload(kind: str, name: str, **containers: str) -> dict[str, Any]:

@@ -76,6 +76,11 @@ def test_it_says_images_paths_and_what_kubernetes_it_expects(tmp_path: Path) -> 
     assert found.parts[BROKER].environment == ()
 
 
+def test_a_kubeconfig_is_looked_for_beside_the_file(tmp_path: Path) -> None:
+    text = RELEASE.replace("  type:", '  config: "./development.yaml"\n  type:', 1)
+    assert layout(tmp_path, text).kubeconfig == str(tmp_path / "development.yaml")
+
+
 def test_an_anchor_of_a_list_becomes_every_one_of_its_variables_and_all_values_are_text(
     tmp_path: Path,
 ) -> None:
