@@ -29,8 +29,8 @@ SERVER_SECRET, SSO_SECRET, GITLAB_SECRET = (
 SETUP_LOG = "/var/log/reana-server-init-output.log"
 
 # uWSGI and RabbitMQ make tables as long as the number of files they may open, which runtimes set to a million
-# or a billion: hundreds of megabytes before the first request.
-_FEWER_FILES = "ulimit -n 65536"
+# or a billion: hundreds of megabytes before the first request. Where there are fewer, root may not raise it.
+_FEWER_FILES = 'if [ "$(ulimit -n)" = unlimited ] || [ "$(ulimit -n)" -gt 65536 ]; then ulimit -n 65536; fi'
 # Its log has the administrator's token, so it stays in its file; only a failure is told, without those lines.
 _SETUP = (
     f"./scripts/setup > {SETUP_LOG} 2>&1 || "
