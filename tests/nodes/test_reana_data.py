@@ -1,4 +1,5 @@
-"""REANA's PostgreSQL, Redis and RabbitMQ on a real node, as its manifests have them, in images made here.
+"""REANA on a real node as its manifests have it, in images made here. PostgreSQL, Redis and RabbitMQ are real;
+server and controller a stand-in (images/reana) that starts, answers and reads variables as REANA's do.
 
 Only the image settings are other ones than REANA's: probes, commands, users and claims are the manifests'.
 The tests follow one installation through its life, in the order they are written.
@@ -25,9 +26,16 @@ from tests.nodes.node_for_tests import NAME, PATIENCE
 
 pytestmark = pytest.mark.nodes
 
-IMAGES = {"db": "postgres", "cache": "redis", "message-broker": "rabbitmq"}
-PARTS = ",".join(IMAGES)
+DATA = ("db", "cache", "message-broker")
+IMAGES = {
+    "db": "postgres",
+    "cache": "redis",
+    "message_broker": "rabbitmq",
+    "server": "reana",
+    "workflow_controller": "reana",
+}
 SLOW = "500"
+INV = str(Path(sys.executable).with_name("inv"))
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class Reana:
         cut = words.index("--") if "--" in words else len(words)
         here = (*words[:cut], "--context", self.context, "--instance", self.seen.name, *words[cut:])
         return subprocess.run(
-            [Path(sys.executable).with_name("inv"), f"reana.{name}", *here],
+            [INV, f"reana.{name}", *here],
             cwd=CHECKOUT,
             env=self.environ,
             stdin=subprocess.DEVNULL,
@@ -59,8 +67,8 @@ class Reana:
         return ended.stdout
 
     def up(self) -> list[dict[str, object]]:
-        """What an up of the three says, a line each."""
-        flags = ("--only", PARTS, "--broker-login", "generated", "--timeout", SLOW, "--json")
+        """What an up says, a line each."""
+        flags = ("--timeout", SLOW, "--json")
         return [json.loads(line) for line in self.done("all-up", *flags).splitlines()]
 
     def shell(self, component: str, script: str) -> subprocess.CompletedProcess[str]:
@@ -96,12 +104,15 @@ def reana(
         if not kept and not shutil.which("mmdebstrap"):
             pytest.skip("mmdebstrap is not installed: apt-get install -y mmdebstrap")
         made = making.make(described, sandbox_environ, say=print)
-        sandboxes.load_image(NAME, made.file)
-        settings.append(f"  {component.replace('-', '_')}_image: {made.reference.full}")
+        if made.reference.full not in sandboxes.images(NAME):
+            sandboxes.load_image(NAME, made.file)
+        settings.append(f"  {component}_image: {made.reference.full}")
     folder = tmp_path_factory.mktemp("reana")
-    (folder / "images.yaml").write_text("\n".join(("reana:", *settings, "")))
-    environ["INVOKE_RUNTIME_CONFIG"] = str(folder / "images.yaml")
-    ours = Reana(environ, node.context, Instance(node.kubeconfig, node.context, "reana", folder))
+    (folder / "settings.yaml").write_text("\n".join(("reana:", "  broker_login: generated", *settings, "")))
+    environ["INVOKE_RUNTIME_CONFIG"] = str(folder / "settings.yaml")
+    seen = Instance(node.kubeconfig, node.context, "reana", folder)
+    seen.namespace = "default"
+    ours = Reana(environ, node.context, seen)
     try:
         yield ours
     finally:
@@ -109,12 +120,10 @@ def reana(
         ours.run("all-down", "--purge", "--yes", "--force")
 
 
-def test_database_cache_and_broker_become_ready_by_their_own_probes_and_every_check_passes(
-    reana: Reana,
-) -> None:
+def test_everything_becomes_ready_by_its_own_probes_and_every_check_passes(reana: Reana) -> None:
     lines = reana.up()
     ready = {line["component"] for line in lines if line.get("phase") == "ready"}
-    assert ready == set(IMAGES)
+    assert ready == {"accounts", "network", "workspaces", *DATA, "server", "workflow-controller"}
     outcomes = {line["check"]: line["outcome"] for line in lines if line["type"] == "check"}
     assert outcomes == dict.fromkeys(
         (
@@ -123,9 +132,60 @@ def test_database_cache_and_broker_become_ready_by_their_own_probes_and_every_ch
             "the cache answers",
             "no other password opens the cache",
             "the broker answers",
+            "the server answers",
+            "the controller answers",
         ),
         "passed",
     )
+    assert "mismatch" not in reana.done("verify")
+
+
+def reached(reana: Reana, component: str, *names: str) -> dict[str, object]:
+    """What the stand-in in that component reaches (images/reana/files/usr/local/lib/reana/reached.py)."""
+    words = ", ".join(f"'{name}'" for name in names)
+    said = reana.said(component, f'python3 -c "import reached; print(reached.all_of({words}))"')
+    found: dict[str, object] = json.loads(said)
+    return found
+
+
+def test_server_and_controller_reach_what_their_variables_name_and_no_more_than_they_may(
+    reana: Reana,
+) -> None:
+    names = ("database", "broker", "workspace")
+    server = reached(reana, "server", *names, "cache", "controller")
+    controller = reached(reana, "workflow-controller", *names)
+    rights = server.pop("api"), controller.pop("api")
+    assert server == dict.fromkeys((*names, "cache", "controller"), "yes")
+    assert controller == dict.fromkeys(names, "yes")
+    assert rights == (
+        {"nodes": 200, "jobs": 200, "secrets": 200, "all secrets": 403, "pods": 403},
+        {"nodes": 403, "jobs": 200, "secrets": 200, "all secrets": 403, "pods": 200},
+    )
+
+
+def test_the_administrators_token_is_found_where_it_is_and_printed_nowhere_else(reana: Reana) -> None:
+    token = reana.done("admin-token").strip()
+    assert len(token) == 43
+    log = reana.said("server", "cat /var/log/reana-server-init-output.log")
+    assert token in log  # there the server's setup writes it
+    for said in (reana.done("setup-log"), reana.done("logs", "server"), reana.done("env")):
+        assert token not in said
+    reana.forwarded("server", 80)
+    script = (
+        f'eval "$(inv reana.env --context {reana.context})"; echo "$REANA_SERVER_URL $REANA_ACCESS_TOKEN"'
+    )
+    shell = subprocess.run(
+        ["sh", "-c", script],
+        cwd=CHECKOUT,
+        env={**reana.environ, "PATH": f"{Path(INV).parent}:{reana.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    url, got = shell.stdout.split()
+    assert got == token
+    assert url.startswith("http://127.0.0.1:")
 
 
 def test_none_of_them_is_root_where_it_need_not_be(reana: Reana) -> None:
@@ -178,20 +238,18 @@ def kept(reana: Reana) -> bool:
 
 def test_data_survives_a_restart_of_every_pod(reana: Reana) -> None:
     fill(reana)
-    before = reana.seen.outside.objects
-    pods = {p["metadata"]["name"]: p["metadata"]["uid"] for p in items(reana)}
-    for component in IMAGES:
+    pods = uids(reana)
+    for component in DATA:
         reana.done("restart", component, "--timeout", SLOW)
-    assert before is reana.seen.outside.objects
-    now = {p["metadata"]["name"]: p["metadata"]["uid"] for p in items(reana)}
-    assert set(pods) == set(now)
-    assert all(pods[name] != now[name] for name in pods)
+    now = uids(reana)
+    assert {name for name in pods if pods[name] != now.get(name)} == {f"{component}-0" for component in DATA}
     assert kept(reana)
 
 
-def items(reana: Reana) -> list[dict[str, dict[str, str]]]:
-    reana.seen.namespace = "default"
-    return list(reana.seen.items("Pod", f"app.kubernetes.io/instance={reana.seen.name}"))
+def uids(reana: Reana) -> dict[str, str]:
+    """The pods that are there, by name."""
+    found = reana.seen.items("Pod", f"app.kubernetes.io/instance={reana.seen.name}")
+    return {p["metadata"]["name"]: p["metadata"]["uid"] for p in found}
 
 
 def test_data_survives_a_stop_and_a_start_of_the_cluster(reana: Reana, sandboxes: Sandboxes) -> None:
@@ -207,7 +265,7 @@ def test_data_survives_a_stop_and_a_start_of_the_cluster(reana: Reana, sandboxes
 
 def test_down_keeps_the_data_for_the_next_up_and_purge_takes_it(reana: Reana) -> None:
     reana.done("all-down")
-    assert items(reana) == []
+    assert uids(reana) == {}
     reana.up()
     assert kept(reana)
     reana.done("all-down", "--purge", "--yes")
