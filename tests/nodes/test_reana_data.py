@@ -1,4 +1,4 @@
-"""REANA on a real node as its manifests have it, in images made here. PostgreSQL, Redis and RabbitMQ are real;
+"""REANA on a real node as its manifests have it, in images made here: PostgreSQL, Redis, RabbitMQ are real;
 server and controller a stand-in (images/reana) that starts, answers and reads variables as REANA's do.
 
 Only the image settings are other ones than REANA's: probes, commands, users and claims are the manifests'.
