@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
+from allup.fields import items
 from allup.model.checks import CheckTarget
 from allup.model.extras import Export
 from tasks.output import tell
@@ -51,16 +52,18 @@ def _urls(prepared: Prepared, exports: Sequence[Export]) -> Mapping[str, str]:
     sight = look(prepared)
     objects = {(ref.kind, ref.name): obj for ref, obj in sight.watches.store.all()}
     ingresses = [obj for (kind, _), obj in objects.items() if kind == "Ingress"]
-    here = {**urls_forwarded(prepared), **tunnels(prepared)}
+    here, tunnelled = urls_forwarded(prepared), tunnels(prepared)
     found = {}
     for each in exports:
         target = CheckTarget.parse(each.target)
         service = objects.get((target.kind, target.name))
-        open_here = here.get(f"{target.kind.lower()}/{target.name}:{target.port}")
+        ports = items(service or {}, "spec", "ports")
+        through = [tunnelled[p["nodePort"]] for p in ports if p.get("nodePort") in tunnelled]
+        forwarded = here.get(f"{target.kind.lower()}/{target.name}:{target.port}")
         known = ways(target, service, ingresses, nodes(prepared), collection="", component="")
         others = [way.text.rstrip("/") for way in known if way.kind != "forward"]
-        if open_here or others:
-            found[each.variable] = open_here or _origin(others[0])
+        if forwarded or through or others:
+            found[each.variable] = forwarded or (through or [_origin(others[0])])[0]
     return found
 
 
@@ -69,9 +72,9 @@ def _origin(url: str) -> str:
     return f"{scheme}://{rest.partition('/')[0]}"
 
 
-def tunnels(prepared: Prepared) -> Mapping[str, str]:
-    """URLs on this machine of what tunnels to a far cluster lead to, by ``service/name:port``.
+def tunnels(prepared: Prepared) -> Mapping[int, str]:
+    """URLs on this machine by the node port of the cluster that a tunnel leads them to.
 
-    None: tunnels are kept elsewhere. Who keeps them says here which of them lead to this context.
+    None so far. Whoever keeps tunnels to far clusters says here which of them lead to this context.
     """
     return {}
