@@ -17,6 +17,7 @@ from allup.loading import LoadedPlatform, dependencies
 from allup.manifests import Desired
 from allup.model import labels
 from allup.model.live import later_texts
+from allup.readiness import jobs
 from allup.refs import GroupKind, ObjectRef
 from allup.run import conflicts, ownkeys, secretsource
 from allup.run.assembly import Assembler
@@ -193,6 +194,8 @@ class _Planner:
             raise
         if live is None:
             return PlanEntry(desired.component, ref, "create", body=desired.body)
+        if jobs.has_failed(live):
+            return PlanEntry(desired.component, ref, "replace", note="it has failed, and runs again")
         found = self._differences(ref, live, applied.obj)
         action = "change" if found else "unchanged"
         return PlanEntry(desired.component, ref, action, found, note, body=desired.body)
