@@ -252,6 +252,38 @@ def uids(reana: Reana) -> dict[str, str]:
     return {p["metadata"]["name"]: p["metadata"]["uid"] for p in found}
 
 
+CLUSTER_FILE = """\
+cluster: {{type: kubernetes, version: v1.16.3, debug: true}}
+components:
+  reana-workflow-controller: {{image: local/reana:1}}
+  reana-server:
+    image: local/reana:1
+    mountpoints: [{{type: hostPath, name: server-code, path: "{sources}:/code"}}]
+  reana-message-broker: {{image: local/rabbitmq:3.10}}
+"""
+
+
+def test_sources_that_the_node_does_not_have_are_missed_before_anything_mounts_them(
+    reana: Reana, tmp_path: Path
+) -> None:
+    sources = tmp_path / "code" / "reana-server"
+    file = tmp_path / "reana-cluster.yaml"
+    file.write_text(CLUSTER_FILE.format(sources=sources))
+
+    def asked() -> subprocess.CompletedProcess[str]:
+        return reana.run("sources-up", "--cluster-file", str(file), "--timeout", "200")
+
+    missing = asked()
+    assert missing.returncode == 1
+    assert f"{sources} is not a directory" in missing.stdout + missing.stderr
+    sources.mkdir(parents=True)
+    empty = asked()
+    assert empty.returncode == 1
+    assert f"{sources} is empty on the node" in empty.stdout + empty.stderr
+    (sources / "setup.py").touch()
+    assert asked().returncode == 0
+
+
 def test_data_survives_a_stop_and_a_start_of_the_cluster(reana: Reana, sandboxes: Sandboxes) -> None:
     reana.run("forward", "--stop", "all")
     sandboxes.down(NAME)
