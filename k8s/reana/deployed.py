@@ -85,7 +85,7 @@ def deployed(s: Settings) -> Deployed:
         shared_path=shared_path,
         shared_on_node=on_node,
         shared_size=f"{layout.cephfs_volume_size}G" if layout.cephfs_volume_size else s.shared_size,
-        db_path=_db_path(s, layout),
+        db_path=_db_path(s, layout, shared_path if on_node else ""),
         host=host,
     )
     _refuse_other_wiring(found)
@@ -134,15 +134,16 @@ def _shared(s: Settings, layout: Layout) -> tuple[str, bool]:
     return inside, True
 
 
-def _db_path(s: Settings, layout: Layout) -> str:
+def _db_path(s: Settings, layout: Layout, shared: str) -> str:
+    """The node's folder of the database, empty for a claim; *shared* is that of the workspaces, if any."""
     said = layout.db_persistence_path
     if s.db_storage == "claim" or (s.db_storage == "auto" and not said):
         return ""
     path = said or "/data/reana-db"
     where = layout.where("cluster.db_persistence_path", "db_storage")
     _refuse_volatile(s, path, where)
-    shared = layout.root_path.rstrip("/")
-    if shared and (path.rstrip("/") + "/").startswith(shared + "/"):
+    shared = shared.rstrip("/")
+    if shared and f"{path.rstrip('/')}/".startswith(f"{shared}/"):
         raise InputError(
             where,
             f"the database in {path} lies inside the workspaces' folder {shared}",

@@ -27,7 +27,7 @@ class Settings(PlatformSettings):
     server_image: str | None = setting(None, help="image of server and scheduler (default: the file)")
     workflow_controller_image: str | None = setting(None, help="image of the controller (default: the file)")
     message_broker_image: str | None = setting(None, help="image of the broker (default: the file)")
-    db_image: str = setting("postgres:9.6.2", help="image of the database")
+    db_image: str = setting("postgres:9.6.2", help="image of the database; has bash, so not Alpine's")
     cache_image: str = setting("redis:5.0.5", help="image of the cache")
     ui_image: str = setting("reanahub/reana-ui:0.7.0", help="image of the web interface")
     wdb_image: str = setting("kozea/wdb:3.2.5", help="image of the debugger")

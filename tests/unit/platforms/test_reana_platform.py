@@ -363,6 +363,8 @@ def test_a_database_inside_the_workspaces_is_refused(tmp_path: Path) -> None:
     said = refused(cluster_file=write(tmp_path, db="/data/reana/db"))
     assert "lies inside the workspaces' folder /data/reana" in said
     assert "Write /data/reana-db" in said
+    nested = write(tmp_path, db="/data/reana/db")
+    assert platform(Settings(cluster_file=nested, shared_storage="claim"))
 
 
 # The file and the settings
