@@ -101,11 +101,10 @@ def _parts(s: Settings, layout: Layout, dev: bool) -> Mapping[str, Part]:
     parts = {
         name: replace(layout.parts[name], image=images[name] or layout.parts[name].image) for name in PARTS
     }
-    if dev:
-        for name, mount in SOURCES.items():
-            if not parts[name].mounts:
-                parts[name] = replace(parts[name], mounts=(mount,))
-    elif any(part.mounts for part in parts.values()) and s.dev is False:
+    mounted = any(part.mounts for part in parts.values())
+    if dev and not mounted:
+        parts |= {name: replace(parts[name], mounts=(mount,)) for name, mount in SOURCES.items()}
+    elif mounted and s.dev is False:
         # The file's mounts are those of its debug mode, which is switched off.
         parts = {name: replace(part, mounts=()) for name, part in parts.items()}
     return parts

@@ -86,7 +86,6 @@ def platform(s: Settings) -> Platform:
                 "manifests/sources.yaml",
                 enabled=found.dev and any(part.mounts for part in found.parts.values()),
                 help="whether the sources are on the node, asked before anything mounts them",
-                grace=20.0,
             ),
             Component(
                 "workspaces",

@@ -214,15 +214,16 @@ def volumes(found: Deployed) -> Mapping[str, Any]:
         "broker_volumes": [*_BROKER_VOLUMES, *map(_volume, broker)],
         "broker_mounts": [*_BROKER_MOUNTS, *map(_mount, broker)],
         "db_volume": {"name": "data", **db},
-        "source_volumes": [_volume(mount) for mount in checked],
+        # Made where it is missing: a kubelet that waits for a folder tries again after minutes only.
+        "source_volumes": [_volume(mount, "DirectoryOrCreate") for mount in checked],
         "source_mounts": [{**_mount(m), "mountPath": f"/sources{m.node_path}"} for m in checked],
         "source_command": ("/bin/sh", "-c", _look_at(checked)),
     }
 
 
-def _volume(mount: Mount) -> Object:
-    # Directory, not DirectoryOrCreate: an empty folder made by the kubelet would hide the image's own code.
-    return {"name": mount.name, "hostPath": {"path": mount.node_path, "type": "Directory"}}
+def _volume(mount: Mount, kind: str = "Directory") -> Object:
+    """Of type Directory: an empty folder that the kubelet makes would hide the image's own code."""
+    return {"name": mount.name, "hostPath": {"path": mount.node_path, "type": kind}}
 
 
 def _mount(mount: Mount) -> Object:

@@ -323,6 +323,9 @@ def test_a_job_that_failed_runs_again_when_an_up_asks_for_it_and_a_plan_says_so(
     again = instance.up(part)
     assert again.did() == {"Job/once": Action.REPLACED}
     assert instance.get("Job/once")["metadata"]["uid"] != before
+    healed = instance.up(instance.part("once", job("once")))
+    assert healed.outcome == "done"
+    assert instance.get("Job/once")["status"]["succeeded"] == 1
 
 
 def test_an_immutable_field_is_named_with_the_way_out(instance: Instance) -> None:

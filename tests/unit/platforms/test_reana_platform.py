@@ -453,6 +453,15 @@ def test_the_files_debug_switches_development_on_and_a_flag_switches_it_off(tmp_
     assert not platform(Settings(cluster_file=file, dev=False)).component("wdb").enabled
 
 
+def test_only_parts_whose_sources_the_file_mounts_have_them_mounted(tmp_path: Path) -> None:
+    file = tmp_path / "reana-cluster.yaml"
+    text = Path(write(tmp_path, debug="true")).read_text()
+    mount = "    mountpoints: [{type: hostPath, name: mine, path: '/src/server:/code'}]\n"
+    file.write_text(text.replace("  reana-message-broker", f"{mount}  reana-message-broker"))
+    (volume,) = pods(cluster_file=str(file))["Job/reana-sources"]["volumes"]
+    assert volume["hostPath"]["path"] == "/src/server"
+
+
 def test_images_of_development_are_built_of_the_checkouts_with_debug_on() -> None:
     tasks = {t.name: vars(t) for t in platform(Settings(sources="/src/")).tasks}
     assert tasks["build-server"]["context"] == "/src/reana-server"
