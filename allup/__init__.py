@@ -1,11 +1,12 @@
 """allup: brings multi-part systems up on Kubernetes. What a platform.py may import is what stands here."""
 
-from allup.errors import AllupError, InputError
+from allup.errors import AllupError, InputError, did_you_mean
 from allup.images.references import Reference
 from allup.model.checks import HealthCheck, command, http, jq, tcp
 from allup.model.extras import (
     PROBE,
     DataServer,
+    Export,
     ExtraTask,
     HostsLine,
     ImageTask,
@@ -17,6 +18,7 @@ from allup.model.extras import (
     RunImage,
     RunTrials,
     Trial,
+    Verify,
 )
 from allup.model.live import live
 from allup.model.platform import (
@@ -44,6 +46,7 @@ from allup.model.secrets import (
 )
 from allup.model.settings import PlatformSettings, setting
 from allup.quantities import Quantity
+from allup.yamlfiles import MappingNode, Node, ScalarNode, SequenceNode, load_documents
 
 __all__ = [
     "PROBE",
@@ -52,12 +55,15 @@ __all__ = [
     "Component",
     "Config",
     "DataServer",
+    "Export",
     "ExtraTask",
     "HealthCheck",
     "HostsLine",
     "ImageTask",
     "InputError",
     "ListChildren",
+    "MappingNode",
+    "Node",
     "Password",
     "Platform",
     "PlatformSettings",
@@ -73,18 +79,23 @@ __all__ = [
     "RunCommand",
     "RunImage",
     "RunTrials",
+    "ScalarNode",
     "Secret",
+    "SequenceNode",
     "Tls",
     "Token",
     "Trial",
     "Uuid",
+    "Verify",
     "await_log_line",
     "command",
     "config_map",
     "config_secret",
+    "did_you_mean",
     "http",
     "jq",
     "live",
+    "load_documents",
     "pin",
     "requirement",
     "scale_to_zero",

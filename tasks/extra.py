@@ -12,6 +12,7 @@ from allup.model.extras import (
     PodShell,
     RunImage,
     RunTrials,
+    Verify,
 )
 from allup.model.platform import Platform
 from tasks.flags import HERE, WHERE
@@ -48,6 +49,15 @@ def verbs(platform: Platform) -> Iterator[Verb]:
                     "hosting:pod_shell",
                     settings=True,
                     aliases=tuple(task.aliases),
+                )
+            case Verify():
+                yield Verb(
+                    task.name,
+                    f"{task.help}\n\nOnly `backend` or only `components`, when that word follows.",
+                    f"P.{task.name} components",
+                    "verifying:verify",
+                    (*WHERE, "json"),
+                    optional=("part",),
                 )
             case DataServer():
                 yield from _data_server(task)

@@ -90,6 +90,7 @@ POSITIONAL = {
     "name": "the name of a Secret",
     "expression": "a jq expression",
     "replicas": "how many pods",
+    "part": "backend or components (default: both)",
 }
 
 HERE = ("debug",)

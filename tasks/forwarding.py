@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -182,6 +182,19 @@ def in_background(prepared: Prepared, words: Sequence[str], task: Sequence[str])
     argv = [sys.executable, sys.argv[0], *task]
     argv += ["--context", prepared.target.context, "--kubeconfig", prepared.target.kubeconfig]
     return background.start(folder, argv, os.environ, CHECKOUT)
+
+
+def urls_forwarded(prepared: Prepared) -> Mapping[str, str]:
+    """The URLs of this machine that forwards in the background lead to this instance with, by
+    ``service/name:port``."""
+    found = {}
+    begin = _key(prepared, ("",))
+    for record in background.listed(_folder()):
+        if record.key.startswith(begin):
+            for line in record.ports:
+                local, _, there = line.partition(" → ")
+                found[there.replace("svc/", "service/")] = f"http://{local}"
+    return found
 
 
 def stop_all(prepared: Prepared) -> None:

@@ -307,7 +307,7 @@ def urls(call: Call) -> None:
             target,
             service,
             ingresses,
-            _nodes(prepared) if with_nodes else (),
+            nodes(prepared) if with_nodes else (),
             collection=platform.collection,
             component=component,
             path=path,
@@ -323,7 +323,8 @@ def urls(call: Call) -> None:
         say(table(("WHAT", "SERVICE", "BY", ""), rows) if rows else f"{platform.name} shows no URL.")
 
 
-def _nodes(prepared: Prepared) -> Sequence[Mapping[str, Any]]:
+def nodes(prepared: Prepared) -> Sequence[Mapping[str, Any]]:
+    """The nodes; none where we may not list them."""
     from allup.errors import ApiError
 
     resource = prepared.session.discovery.find("", "Node")

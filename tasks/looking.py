@@ -151,7 +151,7 @@ def render(call: Call) -> None:
         prepared.platform.component(name)
     out = call.given.get("out")
     texts: list[tuple[str, str]] = []
-    for name, desired in _offline(prepared):
+    for name, desired in offline(prepared):
         if only and name not in only:
             continue
         text = yaml.safe_dump(_plain(desired.body), sort_keys=False, allow_unicode=True, width=110)
@@ -167,7 +167,7 @@ def render(call: Call) -> None:
     say(f"{len(texts)} manifests are in {folder}.")
 
 
-def _offline(prepared: Prepared) -> Iterator[tuple[str, Desired]]:
+def offline(prepared: Prepared) -> Iterator[tuple[str, Desired]]:
     """The objects of every component as far as they are known without a cluster."""
     from allup.loading import assemble, live_values
     from allup.manifests import builtin_scope
@@ -192,7 +192,7 @@ def _offline(prepared: Prepared) -> Iterator[tuple[str, Desired]]:
 def kinds_of(prepared: Prepared) -> frozenset[GroupKind]:
     """The kinds in the platform's manifests, as far as they can be told without up's flags."""
     try:
-        return frozenset(desired.ref.group_kind for _, desired in _offline(prepared))
+        return frozenset(desired.ref.group_kind for _, desired in offline(prepared))
     except AllupError:
         return frozenset()  # the inventory knows them
 

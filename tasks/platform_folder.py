@@ -15,7 +15,8 @@ class PlatformFolder:
 
     *aliases* are further names of verbs, from its ``ALIASES``: ``{"all-up": ["start"]}``. *chart_values* and
     *chart_refused* are the keys of a Helm chart's values that are settings, and that are not, from its
-    ``CHART_VALUES`` and ``CHART_REFUSED``.
+    ``CHART_VALUES`` and ``CHART_REFUSED``. *namespace* is where every instance goes, from its ``NAMESPACE``;
+    without it each goes into one of its own name.
     """
 
     collection: str
@@ -25,7 +26,9 @@ class PlatformFolder:
     aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
     chart_values: Mapping[str, str] = field(default_factory=dict)
     chart_refused: Mapping[str, str] = field(default_factory=dict)
+    namespace: str = ""
 
     def with_defaults(self) -> Platform:
         """The platform as it is without any setting."""
-        return self.build(self.settings(instance=self.folder.name, namespace=self.folder.name))
+        name = self.folder.name
+        return self.build(self.settings(instance=name, namespace=self.namespace or name))

@@ -68,6 +68,7 @@ def load(folder: Path) -> PlatformFolder:
             aliases=getattr(module, "ALIASES", {}),
             chart_values=getattr(module, "CHART_VALUES", {}),
             chart_refused=getattr(module, "CHART_REFUSED", {}),
+            namespace=getattr(module, "NAMESPACE", ""),
         )
     except AllupError:
         raise

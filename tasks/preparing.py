@@ -65,7 +65,7 @@ class Prepared:
             chart=self.chart.settings if self.chart else None,
         )
         instance = self.call.given.get("instance") or self.name
-        namespace = self.call.given.get("namespace") or instance
+        namespace = self.call.given.get("namespace") or self.call.platform.namespace or instance
         return replace(found, values=replace(found.values, instance=instance, namespace=namespace))
 
     @cached_property
@@ -118,7 +118,7 @@ class Prepared:
         from allup.cluster import inventory as inventories
 
         instance = self.call.given.get("instance") or self.name
-        namespace = self.call.given.get("namespace") or instance
+        namespace = self.call.given.get("namespace") or self.call.platform.namespace or instance
         empty = inventories.Inventory(self.name, instance, namespace)
         known = inventories.read(self.session.objects, empty)
         if known is None or not known.settings:

@@ -20,7 +20,10 @@ from tasks.verb import Call
 def env(call: Call) -> None:
     """Exports for a shell, to be evaluated by it."""
     prepared = prepare(call)
-    say(exports(_kubeconfig(prepared), prepared.target.context, prepared.platform.namespace))
+    from tasks import exporting
+
+    own = exports(_kubeconfig(prepared), prepared.target.context, prepared.platform.namespace)
+    say("\n".join((own, *exporting.lines(prepared))))
 
 
 def exports(kubeconfig: str, context: str, namespace: str) -> str:

@@ -199,4 +199,38 @@ class HostsLine:
     host: str
 
 
-ExtraTask = ListChildren | RunCommand | RunTrials | ImageTask | RunImage | DataServer | PodShell | HostsLine
+@dataclass(frozen=True, kw_only=True)
+class Verify:
+    """Compares the cluster with what the platform is made for: the server's *version*, as its git version or
+    the beginning of one (only told unless *strict*), the *context*, the *kubeconfig*, and the image of every
+    container of every workload. An empty text is not compared; *version_from* says who wants the version."""
+
+    name: str
+    help: str
+    version: str = ""
+    version_from: str = ""
+    strict: bool = False
+    context: str = ""
+    kubeconfig: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """A variable that ``P.env`` exports beside its own: the URL of *target* (``svc/server:80``), by the best
+    way there is now; or what the platform's own *task* prints, which the shell runs, so that no secret value
+    stands in the output of env."""
+
+    variable: str
+    target: str = ""
+    task: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.target) == bool(self.task):
+            raise InputError(f"the export {self.variable!r}", "has either a target or a task")
+        if self.target:
+            CheckTarget.parse(self.target)
+
+
+ExtraTask = (
+    ListChildren | RunCommand | RunTrials | ImageTask | RunImage | DataServer | PodShell | HostsLine | Verify
+)

@@ -23,6 +23,11 @@ def job(obj: Object, neighbours: Neighbours, now: datetime) -> Readiness:
     return because(trouble, counts) if trouble and trouble.cause else not_yet(counts)
 
 
+def has_failed(obj: Object) -> bool:
+    """Whether it is a Job that has failed: it stays so, and never runs again by itself."""
+    return obj.get("kind") == "Job" and holds(conditions(obj).get("Failed"))
+
+
 def cron_job(obj: Object, neighbours: Neighbours, now: datetime) -> Readiness:
     """Ready on existing: when it runs is the clock's matter."""
     return ready("is suspended" if section(obj, "spec").get("suspend") else "")

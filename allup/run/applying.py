@@ -16,7 +16,7 @@ from allup.model import labels
 from allup.model.live import later_texts
 from allup.model.platform import Component
 from allup.ordering import rank
-from allup.readiness import judge
+from allup.readiness import jobs, judge
 from allup.refs import GroupKind, ObjectRef, ShortRef
 from allup.run import conflicts
 from allup.run.assembly import Assembler
@@ -152,7 +152,10 @@ class Applier:
             known = None
         action: Action
         try:
-            action = self._write(component, desired, known)
+            if known is not None and jobs.has_failed(known):
+                action = self._run_again(component, desired)
+            else:
+                action = self._write(component, desired, known)
         except ImmutableField as error:
             action = self._replace(component, desired, error)
         except ApiError as error:
@@ -215,6 +218,14 @@ class Applier:
         elif desired.ref not in [d.ref for d in together]:
             down = f"inv {self._assembler.loaded.platform.collection}.{component.down_task}"
             raise conflicts.immutable(error, desired, down) from error
+        return self._put_in_place(component, together)
+
+    def _run_again(self, component: Component, desired: Desired) -> Action:
+        """A Job that failed stays so; whoever asks for an up asks for its work."""
+        self._ledger.note(f"{desired.ref} has failed before", component.name)
+        return self._put_in_place(component, [desired])
+
+    def _put_in_place(self, component: Component, together: Sequence[Desired]) -> Action:
         self._ledger.note(f"replacing {', '.join(str(each.ref) for each in together)}", component.name)
         replace_objects(self._session, self._watches, together, self._deadline)
         return Action.REPLACED

@@ -17,6 +17,7 @@ from allup.loading import LoadedPlatform, dependencies
 from allup.manifests import Desired
 from allup.model import labels
 from allup.model.live import later_texts
+from allup.readiness import jobs
 from allup.refs import GroupKind, ObjectRef
 from allup.run import conflicts, ownkeys, secretsource
 from allup.run.assembly import Assembler
@@ -139,7 +140,7 @@ class _Planner:
             entries.append(PlanEntry("", ref, "create"))
         desired: list[Desired] = []
         for name in names:
-            self._assembler.refuse_without(platform.component(name))
+            self._warnings += self._assembler.refuse_without(platform.component(name))
             desired += self._assembler.component(platform.component(name), planning=True)
         for kind in {d.ref.group_kind for d in desired}:
             self._list(kind)
@@ -151,7 +152,12 @@ class _Planner:
             platform.instance,
             tuple(entries),
             self._setting_changes(inventory),
-            (*self._unvalidated(state is not None, names), *resolved.warnings, *self._warnings),
+            (
+                *self._unvalidated(state is not None, names),
+                *platform.warnings,
+                *resolved.warnings,
+                *self._warnings,
+            ),
             tuple((c.name, c.off_because) for c in platform.components if not c.enabled and c.off_because),
         )
 
@@ -190,6 +196,8 @@ class _Planner:
             raise
         if live is None:
             return PlanEntry(desired.component, ref, "create", body=desired.body)
+        if jobs.has_failed(live):
+            return PlanEntry(desired.component, ref, "replace", note="it has failed, and runs again")
         found = self._differences(ref, live, applied.obj)
         action = "change" if found else "unchanged"
         return PlanEntry(desired.component, ref, action, found, note, body=desired.body)

@@ -46,6 +46,13 @@ RSTUDIO = """
     nfs-pv-down ldap-up ldap-down ldap-admin-up ldap-admin-down launcher-up launcher-down rsp-up rsp-down
     license-status nfs-debug sessions verify
 """
+REANA = """
+    accounts-up accounts-down network-up network-down sources-up sources-down workspaces-up workspaces-down
+    db-up db-down cache-up cache-down message-broker-up message-broker-down logins-up logins-down
+    server-up server-down workflow-controller-up workflow-controller-down ui-up ui-down wdb-up wdb-down
+    ingress-up ingress-down verify admin-token setup-log build-server build-workflow-controller
+    build-message-broker
+"""
 
 
 @pytest.fixture
@@ -75,6 +82,7 @@ def test_the_tasks_are_the_ones_listed_here(loaded: Collection) -> None:
     expected |= {f"k8s.{name}" for name in (VERBS + RSTUDIO).split()}
     expected |= {f"arl.{name}" for name in (VERBS + ARL).split()}
     expected |= {f"qed.{name}" for name in (VERBS + QED).split()}
+    expected |= {f"reana.{name}" for name in (VERBS + REANA).split()}
     assert set(loaded.task_names) == expected
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _ARL = "ARL's own image runs as root"
+_REANA = "REANA's images run as root, and workspaces have files of the runs' user"
 _SUPERVISED = "root starts sssd and the server, which changes into its own user"
 _QED = "QED's own image runs as root; with app_user, or the preset demo, it is restricted"
 
@@ -17,6 +18,9 @@ LOOSER: dict[str, tuple[str, str]] = {
             "hms-dotnetcore",
         )
     },
+    "reana Deployment/server": ("baseline", _REANA),
+    "reana Deployment/workflow-controller": ("baseline", _REANA),
+    "reana StatefulSet/message-broker": ("baseline", "root gives the data to rabbitmq and becomes that user"),
     "rstudio Deployment/nfs01": ("privileged", "it mounts and drives the nfsd of the node's kernel"),
     "rstudio Deployment/openldap": ("baseline", "root changes owners at start and becomes the user openldap"),
     "rstudio Deployment/launcher": ("baseline", _SUPERVISED),
@@ -25,7 +29,10 @@ LOOSER: dict[str, tuple[str, str]] = {
 """Workloads that the Pod Security level ``restricted`` would refuse: the strictest one that lets them in, and
 what they need it for."""
 
-NO_PROBE: dict[str, str] = {}
+NO_PROBE: dict[str, str] = {
+    "reana Deployment/server/scheduler": "it has no port, and connects to the broker again by itself",
+    "reana Deployment/workflow-controller/job-status-consumer": "as the scheduler",
+}
 """Containers that serve without a readiness probe."""
 
 NO_MEMORY_LIMIT: dict[str, str] = {}

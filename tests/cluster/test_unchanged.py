@@ -315,6 +315,19 @@ def test_a_finished_job_that_did_not_change_is_not_run_again(instance: Instance)
     assert instance.get("Job/once")["metadata"]["uid"] == before
 
 
+def test_a_job_that_failed_runs_again_when_an_up_asks_for_it_and_a_plan_says_so(instance: Instance) -> None:
+    part = instance.part("once", job("once", fault="failed"))
+    assert instance.up(part).outcome == "failed"
+    before = instance.get("Job/once")["metadata"]["uid"]
+    assert [entry.action for entry in instance.plan(part).entries] == ["replace"]
+    again = instance.up(part)
+    assert again.did() == {"Job/once": Action.REPLACED}
+    assert instance.get("Job/once")["metadata"]["uid"] != before
+    healed = instance.up(instance.part("once", job("once")))
+    assert healed.outcome == "done"
+    assert instance.get("Job/once")["status"]["succeeded"] == 1
+
+
 def test_an_immutable_field_is_named_with_the_way_out(instance: Instance) -> None:
     instance.up(instance.part("web", service("web")))
     own = instance.get("Service/web")["spec"]["clusterIP"]
