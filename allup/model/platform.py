@@ -117,15 +117,17 @@ Hook = ScaleToZero | AwaitLogLine
 
 @dataclass(frozen=True)
 class Requirement:
-    """An object of the cluster's own that must be there; *otherwise* ends the sentence that refuses."""
+    """An object of the cluster's own that must be there; *otherwise* ends the sentence that refuses. Where it
+    is not *needed* that sentence is a warning."""
 
     ref: ShortRef
     otherwise: str = ""
+    needed: bool = True
 
 
-def requirement(ref: str, *, otherwise: str = "") -> Requirement:
+def requirement(ref: str, *, otherwise: str = "", needed: bool = True) -> Requirement:
     """Such as ``requirement("CSIDriver/nfs.csi.k8s.io", otherwise="Install the driver")``."""
-    return Requirement(ShortRef.parse(ref), otherwise)
+    return Requirement(ShortRef.parse(ref), otherwise, needed)
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,8 @@ class Component:
     them back on down instead of being deleted.
     ``replace`` are objects that may be deleted and made again when an immutable field has to change.
     ``initialised_by`` maps a claim to the Secret whose values its data was made with: a claim whose data was
-    made with others is refused. ``requires`` are objects of the cluster without which nothing is begun.
+    made with others is refused. ``requires`` are objects of the cluster without which nothing is begun, or,
+    where they are not needed, what is warned of.
     ``deadline`` is in seconds; so are ``grace``, what a cause that may heal is given before the
     component is given up, and ``stable``, for how long what had to be waited for must then stay ready.
     ``task`` is the name of its up task when it is not ``<name>-up``.
@@ -195,7 +198,8 @@ def url_parts(target: str) -> tuple[str, str]:
 class Platform:
     """A whole system. ``values`` are seen by the manifests and templates of every component; ``collection``
     is the group its tasks are in, for messages that name a command; ``tasks`` are those only it has;
-    ``urls`` are pairs of a label and a target with a port and perhaps a path (``svc/web:8080/login``).
+    ``urls`` are pairs of a label and a target with a port and perhaps a path (``svc/web:8080/login``);
+    ``warnings`` are sentences about these settings, said by every up and plan.
 
     Raises InputError when a name is wrong, reserved or used twice, or names no component where it must.
     """
@@ -209,6 +213,7 @@ class Platform:
     pod_security: Literal["privileged", "baseline", "restricted"] = "baseline"
     urls: Sequence[tuple[str, str]] = ()
     tasks: Sequence[ExtraTask] = ()
+    warnings: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         names = [component.name for component in self.components]

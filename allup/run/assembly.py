@@ -79,15 +79,23 @@ class Assembler:
             contents |= self._contents
         return tuple(checksummed(finished, contents, self.checksum_key))
 
-    def refuse_without(self, component: Component) -> None:
-        """Raises ClusterError when the cluster lacks an object that the component requires."""
+    def refuse_without(self, component: Component) -> tuple[str, ...]:
+        """Raises ClusterError when the cluster lacks an object that the component requires; returns sentences
+        about those that are lacking and not needed."""
+        warnings = []
         for required in component.requires:
-            if self._look_up(required.ref, looking=True) is None:
-                raise ClusterError(
-                    f"component {component.name}",
-                    f"needs {required.ref}, which this cluster does not have",
-                    next_step=required.otherwise,
-                )
+            if self._look_up(required.ref, looking=True) is not None:
+                continue
+            fact = "needs" if required.needed else "looked for"
+            lacking = ClusterError(
+                f"component {component.name}",
+                f"{fact} {required.ref}, which this cluster does not have",
+                next_step=required.otherwise,
+            )
+            if required.needed:
+                raise lacking
+            warnings.append(str(lacking))
+        return tuple(warnings)
 
     def namespaced(self, group: str, kind: str) -> bool | None:
         """What the server says of a kind's scope, None when it does not serve it (yet)."""

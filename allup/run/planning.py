@@ -138,7 +138,7 @@ class _Planner:
             entries.append(PlanEntry("", ref, "create"))
         desired: list[Desired] = []
         for name in names:
-            self._assembler.refuse_without(platform.component(name))
+            self._warnings += self._assembler.refuse_without(platform.component(name))
             desired += self._assembler.component(platform.component(name), planning=True)
         for kind in {d.ref.group_kind for d in desired}:
             self._list(kind)
@@ -150,7 +150,12 @@ class _Planner:
             platform.instance,
             tuple(entries),
             self._setting_changes(inventory),
-            (*self._unvalidated(state is not None, names), *resolved.warnings, *self._warnings),
+            (
+                *self._unvalidated(state is not None, names),
+                *platform.warnings,
+                *resolved.warnings,
+                *self._warnings,
+            ),
         )
 
     def _unvalidated(self, exists: bool, names: Sequence[str]) -> Sequence[str]:

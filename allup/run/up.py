@@ -126,7 +126,7 @@ class Up(InstanceRun):
             redactor=session.redactor,
             now=self._clock.now(),
         )
-        for warning in resolved.warnings:
+        for warning in (*platform.warnings, *resolved.warnings):
             self._ledger.note(warning, warning=True)
         self._assembler = Assembler(
             loaded=self._loaded,
@@ -143,7 +143,8 @@ class Up(InstanceRun):
         if any(platform.component(name).initialised_by for name in self._names):
             self._list(_CLAIM)  # data made with another Secret is refused here, not halfway
         for name in self._names:
-            self._assembler.refuse_without(platform.component(name))
+            for warning in self._assembler.refuse_without(platform.component(name)):
+                self._ledger.note(warning, warning=True)
         planned = [
             desired
             for name in self._names

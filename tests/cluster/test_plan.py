@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from allup import Component, Password, Provided, Secret, live
+from allup import Component, Password, Provided, Secret, live, requirement
 from allup.drift import render
 from allup.errors import ApiError
 from allup.run.planning import Plan
@@ -114,3 +114,17 @@ def test_what_the_server_would_refuse_is_told_by_the_plan(instance: Instance) ->
     bad = obj("Service", "bad", spec={"ports": [{"port": 99999}]})
     with pytest.raises(ApiError, match=r"Service/.*/bad.*port"):
         instance.plan(instance.part("base", config("base"), bad))
+
+
+def test_what_is_warned_of_does_not_stop_a_plan_or_an_up(instance: Instance) -> None:
+    wished = requirement("Service/kube-system/nobody", otherwise="Names lead nowhere", needed=False)
+    part = instance.part("base", config("base"), requires=[wished])
+    platform = instance.platform(part, warnings=["this setting is unwise"])
+    sentence = (
+        "component base: looked for Service/kube-system/nobody, which this cluster does not have."
+        " Names lead nowhere."
+    )
+    assert {sentence, "this setting is unwise"} <= set(instance.plan(platform=platform).warnings)
+    told_by_up = instance.up(platform=platform)
+    assert told_by_up.outcome == "done"
+    assert {sentence, "this setting is unwise"} <= set(told_by_up.notes.splitlines())
