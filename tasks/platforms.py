@@ -70,6 +70,7 @@ def load(folder: Path) -> PlatformFolder:
             aliases=getattr(module, "ALIASES", {}),
             chart_values=getattr(module, "CHART_VALUES", {}),
             chart_refused=getattr(module, "CHART_REFUSED", {}),
+            chart_unused=getattr(module, "CHART_UNUSED", {}),
         )
     except AllupError:
         raise
