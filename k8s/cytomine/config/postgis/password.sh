@@ -1,0 +1,19 @@
+# Sets the role's password with a server for one user only, which nobody else can reach. The password is standard
+# input's: in no argument list.
+set -eu
+data={{ postgis_data }}
+if [ ! -s "$data/PG_VERSION" ]; then
+    echo "nothing is there yet: the first start sets the password"
+    exit 0
+fi
+read -r password < /run/cytomine-database/password || [ -n "$password" ]
+printf "ALTER ROLE docker PASSWORD '%s'\n" "$password" |
+    {{ postgis_program }} --single {{ postgis_options | join(" ") }} docker > /tmp/said 2>&1 || {
+    cat /tmp/said >&2
+    exit 1
+}
+if grep -q ERROR /tmp/said; then
+    grep ERROR /tmp/said >&2
+    exit 1
+fi
+echo "the password of role docker is the Secret's"
