@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from allup.errors import AllupError
-from bench import critical_path, deployments, listing, reaction
+from bench import critical_path, deployments, listing, platforms, reaction
 from bench.place import Place, machine, place
 from bench.processes import Broken
 
@@ -18,7 +18,7 @@ def main(arguments: Sequence[str]) -> int:
     """Measures; 0 whatever the figures are, 1 for what could not be measured, 2 for a wrong argument."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Figures, beside a peer in one run.")
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="deployments, reaction, listing, critical-path"
+        "names", nargs="*", metavar="NAME", help="deployments, reaction, listing, critical-path, platforms"
     )
     parser.add_argument("--sizes", default="100,1000", help="numbers of Deployments (default: 100,1000)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of sizes below 1,000 (default: 3)")
@@ -32,6 +32,7 @@ def main(arguments: Sequence[str]) -> int:
         "listing": listing.measure,
         "reaction": reaction.measure,
         "critical-path": critical_path.measure,
+        "platforms": platforms.measure,
         "deployments": lambda here: deployments.measure(here, sizes, given.rounds),
     }
     if unknown := set(given.names) - measures.keys():

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from allup.sandbox import Sandboxes, SandboxStatus
+from allup.sandbox import Sandboxes, SandboxStatus, build_tools
+from allup.sandbox.build import built
+from bench.delayed import written_stages
 from tasks.checkout import CHECKOUT
 
 SANDBOX = "bench"
@@ -36,7 +38,11 @@ def place(folder: Path, say: Callable[[str], None], *, keep: bool) -> Iterator[P
     sandboxes = Sandboxes(CHECKOUT, os.environ)
     sandboxes.delete(SANDBOX)
     try:
-        yield Place(sandboxes.up(SANDBOX, extra_stages=sorted(STAGES.glob("*.yaml"))), folder, say)
+        build_tools(os.environ)
+        tools = built(os.environ)
+        assert tools is not None
+        extra = [*sorted(STAGES.glob("*.yaml")), written_stages(tools.stages, folder / "platforms.yaml")]
+        yield Place(sandboxes.up(SANDBOX, extra_stages=extra), folder, say)
     finally:
         if not keep:
             sandboxes.delete(SANDBOX)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from invoke.collection import Collection
 
-from tasks import contents
+from tasks import contents, pipes
 
 
 def _everything() -> Collection:
@@ -19,9 +20,11 @@ def _everything() -> Collection:
     for collection in found:
         everything.add_collection(collection)
     unknown.refuse(everything, sys.argv)
-    if contents.only_listed(sys.argv) and len(found) == platforms.how_many():
+    if contents.only_listed(sys.argv) and len(found) == len(platforms.folders()):
         contents.remember(everything)
     return everything
 
 
+if os.path.basename(sys.argv[0]) in ("inv", "invoke"):
+    pipes.leave_quietly()
 ns = (contents.remembered() if contents.only_listed(sys.argv) else None) or _everything()

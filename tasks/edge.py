@@ -16,7 +16,7 @@ from typing import ParamSpec, TypeVar
 from invoke.exceptions import Exit, ParseError, UnexpectedExit
 
 from allup.errors import AllupError, ApiError, ClusterError, Terminated
-from tasks import withheld
+from tasks import pipes, withheld
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -77,9 +77,8 @@ def explain(error: BaseException) -> tuple[str | None, int]:
         case KeyboardInterrupt():
             return "Interrupted.", 130
         case BrokenPipeError():
-            # Whoever read our output has left. What is still buffered must go nowhere, or Python complains.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return None, 141
+            pipes.forget_the_rest()
+            return None, pipes.EXIT_CODE
         case OSError(errno=number, filename=file) if number in _CANNOT_WRITE:
             return f"{file or 'this machine'}: {_CANNOT_WRITE[number]}", 3
         case _:

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -380,22 +381,12 @@ def check(call: Call) -> None:
 
 def _junit(prepared: Prepared, found: Sequence[Checked], began: float) -> None:
     from allup.report.junit import JUnitReport
-    from allup.run.progress import CheckDone, CheckOutcome, RunFinished, RunStarted
+    from allup.run.progress import CheckDone, CheckOutcome, RunFinished
 
     session, platform = prepared.session, prepared.platform
     now, mask = session.clock.monotonic(), prepared.redactor.mask
     with JUnitReport(Path(prepared.call.given["junit"]), wall=session.clock.now) as report:
-        report(
-            RunStarted(
-                at=began,
-                verb="check",
-                platform=platform.name,
-                instance=platform.instance,
-                namespace=platform.namespace,
-                context=session.context,
-                components=(),
-            )
-        )
+        report(replace(session.begins("check", platform, ()), at=began))
         for one in found:
             report(
                 CheckDone(

@@ -27,9 +27,7 @@ def collections(argv: Sequence[str]) -> Iterator[Collection]:
     it is the one that is asked for: then InputError's paragraph ends the program with exit code 2."""
     groups = ("cluster", "compose", "images")
     taken = {name: f"tasks/{name}.py" for name in groups}
-    for folder in sorted(FOLDER.iterdir()) if FOLDER.is_dir() else ():
-        if not (folder / "platform.py").is_file():
-            continue
+    for folder in folders():
         try:
             platform = load(folder)
             other = taken.setdefault(platform.collection, f"k8s/{folder.name}/platform.py")
@@ -46,9 +44,9 @@ def collections(argv: Sequence[str]) -> Iterator[Collection]:
             _say(f"{error} Its tasks are left out.", 0)
 
 
-def how_many() -> int:
-    """How many platforms there are, those included that do not load."""
-    return len(list(FOLDER.glob("*/platform.py")))
+def folders() -> list[Path]:
+    """The folder of every platform, those included that do not load."""
+    return sorted(file.parent for file in FOLDER.glob("*/platform.py"))
 
 
 def _collection_name(folder: Path) -> str:

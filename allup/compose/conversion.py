@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from allup.compose import network, storage, workloads
+from allup.compose import configs_and_secrets, network, storage, workloads
 from allup.compose.environment import Variable, env_entries, variables
 from allup.compose.findings import Taking
 from allup.compose.images import Known, keeps, known
@@ -329,8 +329,8 @@ class _Conversion:
         )
         for mount in one.mounts:
             mounting.add(mount)
-        storage.add_configs(mounting, taking)
-        storage.add_secrets(mounting, taking)
+        configs_and_secrets.add_configs(mounting, taking)
+        configs_and_secrets.add_secrets(mounting, taking)
         found_labels = self._plain_labels(taking)
         pod = pod_spec(
             making,

@@ -14,7 +14,7 @@ from allup.compose.findings import Taking
 from allup.compose.images import Known, keeps
 from allup.compose.made import CREDENTIALS, SHARED, MadeKey, Making, Mode, Object, Part
 from allup.compose.naming import dns_label, followed, mentions, unique
-from allup.compose.source import Fields, Items, Place, Text, refuse, text
+from allup.compose.source import Fields, Items, Place, Text, text
 
 _RWX = "ReadWriteMany"
 _WHOLE = ("/", "/etc", "/usr", "/lib", "/lib/modules", "/boot", "/var", "/var/log", "/home", "/root")
@@ -160,7 +160,7 @@ class Mounting:
         entry = self.making.project.sections["volumes"].get(mount.source)
         declared = Taking(entry, f"volume {mount.source!r}", mount.place)
         options = declared.mapping("driver_opts")
-        external = _external(declared)
+        external = is_external(declared)
         name = declared.text("name")
         declared.take("labels")
         driver = declared.text("driver", "local")
@@ -419,19 +419,21 @@ class Mounting:
         name = self._config_name(name, files)
         if name not in self.part.configs:
             self.part.configs[name] = {
-                _key(path): self._template(f"{name}/{path}" if len(files) > 1 else path, content, place)
+                file_key(path): self._template(f"{name}/{path}" if len(files) > 1 else path, content, place)
                 for path, content in files.items()
             }
         source: Object = {"name": name}
         if any("/" in path for path in files):
-            source["items"] = [{"key": _key(path), "path": path} for path in files]
+            source["items"] = [{"key": file_key(path), "path": path} for path in files]
         if mode:
             source["defaultMode"] = Mode(mode)
         volume = self.storage.volume(name, {"configMap": source})
-        self.storage.mount(volume, target, read_only=True, inside=_key(file) if file else "", file=bool(file))
+        self.storage.mount(
+            volume, target, read_only=True, inside=file_key(file) if file else "", file=bool(file)
+        )
 
     def _config_name(self, name: str, files: Mapping[str, str]) -> str:
-        keys = {_key(path) for path in files}
+        keys = {file_key(path) for path in files}
         same = self.part.configs.get(name)
         return name if same is None or set(same) == keys else unique(name, self.part.configs)
 
@@ -463,7 +465,7 @@ class Mounting:
         self, name: str, path: Path, content: str, target: str, place: Place, *, key: str = "", mode: int = 0
     ) -> None:
         """A file whose content is read at every up from where it is, and never copied."""
-        key = key or _key(path.name)
+        key = key or file_key(path.name)
         env = variable_name(self.making.name, key)
         keys = self.making.secrets.setdefault(name, {})
         reference = relative(self.making, str(path))
@@ -491,8 +493,8 @@ class Mounting:
         self.making.findings.left_out(self.service, "volumes", reason, next_step, mount.place)
 
 
-def _key(path: str) -> str:
-    """A file's path as a key of a ConfigMap."""
+def file_key(path: str) -> str:
+    """A file's path as a key of a ConfigMap or Secret."""
     return re.sub(r"[^-._a-zA-Z0-9]", "_", path.replace("/", "__"))
 
 
@@ -514,14 +516,12 @@ def _of_the_machine(path: Path) -> bool:
     return inside or str(path) in _WHOLE or path.suffix == ".sock"
 
 
-def _external(declared: Taking) -> bool:
+def is_external(declared: Taking) -> bool:
+    """Whether an entry at the top of the file says that somebody else makes it."""
     node = declared.take("external")
     if isinstance(node, Fields):  # the older form, {name: …}
         return True
     return isinstance(node, Text) and node.text == "true"
-
-
-# configs and secrets of the top level
 
 
 def contents(making: Making, taking: Taking, mounts: list[Mount]) -> Iterator[str]:
@@ -538,139 +538,6 @@ def contents(making: Making, taking: Taking, mounts: list[Mount]) -> Iterator[st
             yield content.text
         elif isinstance(file, Text):
             yield from carried.look(file.place.source.folder / file.text).files.values()
-
-
-def add_configs(mounting: Mounting, taking: Taking) -> None:
-    """The service's ``configs``."""
-    making = mounting.making
-    for item in taking.items("configs"):
-        source = item.text("source")
-        entry = making.project.sections["configs"].get(source)
-        declared = Taking(entry, f"config {source!r}", item.node.place)
-        target = item.text("target") or f"/{source}"
-        target = target if target.startswith("/") else f"/{target}"
-        mode = _mode(item)
-        _owner(mounting, item, "configs", source)
-        where = entry.place if entry is not None else item.node.place
-        if _external(declared):
-            name = dns_label(declared.text("name") or source)
-            mounting.part.requires[f"ConfigMap/{name}"] = f"It is the external config {source}: make it first"
-            making.findings.to_do(
-                mounting.service,
-                "configs",
-                f"the config {source} is external: ConfigMap {name} with the key {source} has to be there",
-                f"kubectl create configmap {name} --from-file={source}=FILE",
-                where,
-            )
-            volume = mounting.storage.volume(name, {"configMap": {"name": name}})
-            mounting.storage.mount(volume, target, inside=source, file=True)
-            continue
-        content, file = declared.take("content"), declared.take("file")
-        variable = declared.text("environment")
-        key = Path(target).name or source
-        if content is not None:
-            text_ = text(content, "content")
-        elif variable:
-            text_ = making.project.variables.get(variable, "")
-        elif file is not None:
-            path = (file.place.source.folder / text(file, "file")).resolve()
-            seen = carried.look(path)
-            if not seen.files or seen.kind != "file":
-                making.findings.left_out(
-                    mounting.service,
-                    "configs",
-                    f"the file of the config {source} {seen.why_not or 'is not there'}",
-                    "Put it there and convert again",
-                    where,
-                )
-                continue
-            text_, key = next(iter(seen.files.values())), path.name
-        else:
-            continue
-        name = dns_label(f"{mounting.label}-{source}")
-        mounting.config({key: text_}, name, target, where, file=key, mode=mode)
-
-
-def add_secrets(mounting: Mounting, taking: Taking) -> None:
-    """The service's ``secrets``."""
-    making = mounting.making
-    for item in taking.items("secrets"):
-        source = item.text("source")
-        entry = making.project.sections["secrets"].get(source)
-        declared = Taking(entry, f"secret {source!r}", item.node.place)
-        target = item.text("target") or source
-        target = target if target.startswith("/") else f"/run/secrets/{target}"
-        mode = _mode(item)
-        _owner(mounting, item, "secrets", source)
-        where = entry.place if entry is not None else item.node.place
-        name, key = dns_label(source), _key(source)
-        if _external(declared):
-            name = dns_label(declared.text("name") or source)
-            mounting.part.requires[f"Secret/{name}"] = f"It is the external secret {source}: make it first"
-            making.findings.to_do(
-                mounting.service,
-                "secrets",
-                f"the secret {source} is external: Secret {name} with the key {key} has to be there",
-                f"kubectl create secret generic {name} --from-file={key}=FILE",
-                where,
-            )
-            volume = mounting.storage.volume(name, {"secret": {"secretName": name}})
-            mounting.storage.mount(volume, target, inside=key, file=True)
-            continue
-        keys = making.secrets.setdefault(name, {})
-        env = declared.text("environment")
-        file = declared.take("file")
-        if key not in keys:
-            made = MadeKey(env or variable_name(making.name, source))
-            if file is not None:
-                path = (file.place.source.folder / text(file, "file")).resolve()
-                seen = carried.look(path)
-                made.fallbacks.append(relative(making, str(path)))
-                made.help = f"Set {made.env}, or put the file {made.fallbacks[0]} there"
-                made.value = next(iter(seen.files.values()), "").strip() if seen.kind == "file" else ""
-                if not made.value:
-                    making.findings.to_do(
-                        mounting.service,
-                        "secrets",
-                        f"the file of the secret {source} {seen.why_not or 'is not there'}",
-                        f"Put a text there, or set {made.env}",
-                        where,
-                    )
-            else:
-                dotenv = making.project.folder / ".env"
-                if dotenv.is_file():
-                    made.fallbacks.append(relative(making, f"{dotenv}#{env}"))
-                made.help = f"Set {made.env}"
-                made.value = making.project.variables.get(env, "")
-                if not made.value:
-                    making.findings.to_do(
-                        mounting.service, "secrets", f"the secret {source} comes from {env}", made.help, where
-                    )
-            keys[key] = made
-        mounting.mount_secret(name, key, target, mode=mode)
-
-
-def _mode(item: Taking) -> int:
-    """A file's mode; ``0440`` without quotes was read as octal already. Raises InputError."""
-    node = item.take("mode")
-    if not isinstance(node, Text):
-        return 0
-    try:
-        return int(node.text) if node.plain else int(node.value.removeprefix("0o"), 8)
-    except ValueError:
-        refuse(node.place, f"mode is {node.value!r} and has to be one such as 0440")
-
-
-def _owner(mounting: Mounting, item: Taking, key: str, source: str) -> None:
-    for owner in ("uid", "gid"):
-        if item.text(owner):
-            mounting.making.findings.left_out(
-                mounting.service,
-                f"{key}.{owner}",
-                f"the file of {source} belongs to root; Kubernetes cannot give it to another user",
-                "Let the container run with fsGroup, or make the file readable by all with mode",
-                item.where(owner),
-            )
 
 
 def claim_sources(mounts: list[Mount]) -> set[str]:

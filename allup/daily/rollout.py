@@ -11,18 +11,16 @@ from allup.cluster.inventory import Inventory, Run
 from allup.cluster.objects import Objects
 from allup.errors import AllupError, InputError, did_you_mean
 from allup.model import labels
-from allup.model.platform import Component, Platform
+from allup.model.platform import Platform
 from allup.refs import GroupKind, ObjectRef
-from allup.run import explaining
-from allup.run.beside import Beside
 from allup.run.instance_run import InstanceRun
 from allup.run.options import RunOptions
-from allup.run.progress import Action, Phase, Reporter, RunFinished, RunStarted
+from allup.run.progress import Action, Phase, Reporter, RunFinished
 from allup.run.schedule import Schedule
 from allup.run.seeing import Sight
 from allup.run.session import Session
 from allup.run.surroundings import Surroundings
-from allup.run.waiting import NotReady, Stopped, Wait
+from allup.run.waiting import Stopped
 
 Object = Mapping[str, Any]
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
@@ -55,31 +53,20 @@ class Rollout(InstanceRun):
         self._component = component
         self._verb = verb
         self._changes = tuple(changes)
-        self._surroundings = Surroundings(session.objects)
+        self._waits = self._component_wait(Surroundings(session.objects))
 
     def run(self) -> RunFinished:
         """Does it. Raises AllupError for what is wrong beforehand; what fails later is in the result."""
         with self._ending(lambda: self._finish("interrupted")):
             self._take_lock()
-            platform = self._platform
-            self._ledger.say(
-                RunStarted(
-                    at=self._clock.monotonic(),
-                    verb=self._verb,
-                    platform=platform.name,
-                    instance=platform.instance,
-                    namespace=platform.namespace,
-                    context=self._session.context,
-                    components=(self._component,),
-                )
-            )
+            self._ledger.say(self._session.begins(self._verb, self._platform, (self._component,)))
             done = Schedule({self._component: ()}, self._drive, lambda _: None, self._ledger.tick).run()
             if self._switchboard.failure is not None:
                 raise self._switchboard.failure
             return self._finish("done" if done else "failed")
 
     def _drive(self, name: str) -> bool:
-        try:
+        def change_and_wait() -> None:
             self._ledger.moved(name, Phase.APPLYING)
             for change in self._changes:
                 changed = change.write(self._objects)
@@ -88,42 +75,10 @@ class Rollout(InstanceRun):
                 self._watches.store.put(changed)
                 self._ledger.did(name, change.ref, Action.CHANGED)
             self._list(GroupKind("", "Pod"))
-            self._wait(name)
-        except Stopped:
-            return False
-        except NotReady as not_ready:
-            findings = explaining.explain(
-                self._session, self._watches.store, name, not_ready, self._platform.collection
-            )
-            self._ledger.found(name, findings[0])
-            self._ledger.moved(name, Phase.FAILED, findings[0].message)
-            return False
-        except AllupError as error:
-            self._ledger.found(name, explaining.of_error(error, self._platform.namespace))
-            self._ledger.moved(name, Phase.FAILED, str(error))
-            return False
-        self._ledger.moved(name, Phase.READY)
-        return True
+            refs = [change.ref for change in self._changes]
+            self._waits.until_ready(self._waits.declared(name), refs, self._deadline)
 
-    def _wait(self, name: str) -> None:
-        self._ledger.moved(name, Phase.WAITING)
-        component = next((c for c in self._platform.components if c.name == name), Component(name))
-        Wait(
-            name,
-            [change.ref for change in self._changes],
-            watches=self._watches,
-            discovery=self._session.discovery,
-            switchboard=self._switchboard,
-            beside=Beside(
-                self._watches.store, name, self._surroundings.binding_mode, self._surroundings.look
-            ),
-            clock=self._clock,
-            stopped=self._session.stop.is_set,
-            on_message=lambda text: self._ledger.moved(name, Phase.WAITING, text),
-            deadline=self._deadline,
-            grace=component.grace if self._options.grace is None else self._options.grace,
-            stable=component.stable,
-        ).run()
+        return self._waits.attempt(name, change_and_wait)
 
     def _finish(self, outcome: str) -> RunFinished:
         seconds = self._clock.monotonic() - self._session.started

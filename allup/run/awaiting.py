@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from allup.errors import AllupError, Terminated
-from allup.model.platform import Component, Platform
+from allup.model.platform import Platform
 from allup.refs import GroupKind
-from allup.run import explaining
-from allup.run.beside import Beside
+from allup.run.componentwait import ComponentWait
 from allup.run.ledger import Ledger
 from allup.run.options import RunOptions
-from allup.run.progress import Phase, Reporter, RunFinished, RunStarted
+from allup.run.progress import Reporter, RunFinished
 from allup.run.schedule import Schedule
 from allup.run.seeing import Sight
 from allup.run.session import Session
 from allup.run.surroundings import Surroundings
-from allup.run.waiting import NotReady, Stopped, Switchboard, Wait
+from allup.run.waiting import Switchboard
 
 
 class Await:
@@ -49,18 +48,7 @@ class Await:
         if not wanted:
             what = self._component or self._platform.instance
             raise AllupError(what, "nothing of it is there to wait for", next_step="Bring it up first")
-        platform = self._platform
-        self._ledger.say(
-            RunStarted(
-                at=self._session.clock.monotonic(),
-                verb="wait",
-                platform=platform.name,
-                instance=platform.instance,
-                namespace=platform.namespace,
-                context=self._session.context,
-                components=tuple(wanted),
-            )
-        )
+        self._ledger.say(self._session.begins("wait", self._platform, tuple(wanted)))
         outcome = "failed"
         try:
             ready = Schedule(dict.fromkeys(wanted, ()), self._wait, lambda _: None, self._ledger.tick).run()
@@ -89,38 +77,14 @@ class Await:
         return finished
 
     def _wait(self, name: str) -> bool:
-        self._ledger.moved(name, Phase.WAITING)
-        # What is no longer in the code is waited for as a component that says nothing special.
-        declared = next((c for c in self._platform.components if c.name == name), Component(name))
-        try:
-            Wait(
-                name,
-                tuple(self._sight.objects(name)),
-                watches=self._sight.watches,
-                discovery=self._session.discovery,
-                switchboard=self._switchboard,
-                beside=Beside(
-                    self._sight.watches.store, name, self._surroundings.binding_mode, self._surroundings.look
-                ),
-                clock=self._session.clock,
-                stopped=self._session.stop.is_set,
-                on_message=lambda text: self._ledger.moved(name, Phase.WAITING, text),
-                deadline=self._deadline,
-                grace=declared.grace if self._options.grace is None else self._options.grace,
-                stable=declared.stable,
-            ).run()
-        except Stopped:
-            return False
-        except NotReady as not_ready:
-            findings = explaining.explain(
-                self._session, self._sight.watches.store, name, not_ready, self._platform.collection
-            )
-            for each in findings:
-                self._ledger.found(name, each)
-            self._ledger.moved(name, Phase.FAILED, findings[0].message)
-            return False
-        except AllupError as error:
-            self._ledger.moved(name, Phase.FAILED, str(error))
-            return False
-        self._ledger.moved(name, Phase.READY)
-        return True
+        waits = ComponentWait(
+            self._session,
+            self._platform,
+            self._options,
+            self._sight.watches,
+            self._switchboard,
+            self._ledger,
+            self._surroundings,
+        )
+        refs = tuple(self._sight.objects(name))
+        return waits.attempt(name, lambda: waits.until_ready(waits.declared(name), refs, self._deadline))

@@ -92,15 +92,10 @@ class Down(InstanceRun):
         return graph
 
     def _started_progress(self, graph: Graph) -> RunStarted:
-        platform = self._platform
-        return RunStarted(
-            at=self._clock.monotonic(),
-            verb="down",
-            platform=platform.name,
-            instance=platform.instance,
-            namespace=platform.namespace,
-            context=self._session.context,
-            components=self._names,
+        return self._session.begins(
+            "down",
+            self._platform,
+            self._names,
             needs={n: tuple(d for d in self._names if n in graph.direct_needs(d)) for n in self._names},
             only=tuple(name for name in self._names if name in self._options.only),
         )

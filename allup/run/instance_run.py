@@ -13,10 +13,12 @@ from allup.model import labels
 from allup.model.platform import Platform
 from allup.refs import GroupKind
 from allup.run.bundling import write_bundle
+from allup.run.componentwait import ComponentWait
 from allup.run.ledger import Ledger
 from allup.run.options import RunOptions
 from allup.run.progress import Reporter
 from allup.run.session import Session
+from allup.run.surroundings import Surroundings
 from allup.run.waiting import Switchboard
 from allup.run.workers import Pool
 
@@ -46,6 +48,17 @@ class InstanceRun:
         )
         watches.store.listen(self._switchboard.changed)
         return watches
+
+    def _component_wait(self, surroundings: Surroundings) -> ComponentWait:
+        return ComponentWait(
+            self._session,
+            self._platform,
+            self._options,
+            self._watches,
+            self._switchboard,
+            self._ledger,
+            surroundings,
+        )
 
     def _list(self, kind: GroupKind) -> None:
         """Makes sure that the instance's objects of a kind are known."""

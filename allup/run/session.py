@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from allup.cluster.connect import connect, fingerprints, server_version
@@ -11,8 +12,10 @@ from allup.cluster.objects import Objects
 from allup.cluster.requests import Api, Timeouts
 from allup.errors import ClusterError
 from allup.identity import Holder
+from allup.model.platform import Platform
 from allup.redaction import Redactor
 from allup.run.clock import Clock, SystemClock
+from allup.run.progress import RunStarted
 
 
 @dataclass
@@ -31,6 +34,30 @@ class Session:
     server_version: str
     fingerprint: str
     started: float = field(default=0.0)
+
+    def begins(
+        self,
+        verb: str,
+        platform: Platform,
+        components: tuple[str, ...],
+        *,
+        needs: Mapping[str, tuple[str, ...]] | None = None,
+        expected: Mapping[str, float] | None = None,
+        only: tuple[str, ...] = (),
+    ) -> RunStarted:
+        """The first progress of a run of *verb* on *components*, now."""
+        return RunStarted(
+            at=self.clock.monotonic(),
+            verb=verb,
+            platform=platform.name,
+            instance=platform.instance,
+            namespace=platform.namespace,
+            context=self.context,
+            components=components,
+            needs=needs or {},
+            expected=expected or {},
+            only=only,
+        )
 
 
 def open_session(

@@ -21,10 +21,9 @@ from allup.manifests import refuse_twice
 from allup.model.checks import HealthCheck, JqCheck
 from allup.model.platform import Component
 from allup.refs import GroupKind, ObjectRef
-from allup.run import explaining, ownkeys, pruning, secretsource
+from allup.run import ownkeys, pruning, secretsource
 from allup.run.applying import Applier
 from allup.run.assembly import Assembler
-from allup.run.beside import Beside
 from allup.run.checks import EVERY, Checker
 from allup.run.instance_run import InstanceRun
 from allup.run.options import RunOptions
@@ -40,7 +39,7 @@ from allup.run.schedule import Schedule, Skipped
 from allup.run.selection import selected_up
 from allup.run.session import Session
 from allup.run.surroundings import Surroundings
-from allup.run.waiting import NotReady, Stopped, Wait
+from allup.run.waiting import Stopped
 
 _ACTIONS = {
     Written.CREATED: Action.CREATED,
@@ -78,6 +77,7 @@ class Up(InstanceRun):
         self._inventory: Inventory
         self._keys: ownkeys.OwnKeys | None = None
         self._surroundings = Surroundings(session.objects)
+        self._waits = self._component_wait(self._surroundings)
 
     def run(self) -> RunFinished:
         """Does all of it. Raises AllupError for what is wrong before the first component starts; what fails
@@ -201,23 +201,20 @@ class Up(InstanceRun):
             planned=[ref for refs in self._objects_of.values() for ref in refs],
             fresh_namespace=state.fresh,
             deadline=self._deadline,
-            beside=self._beside,
-            established=lambda component, refs: self._wait(component, refs, self._clock.monotonic() + 60),
+            beside=self._waits.beside,
+            established=lambda component, refs: self._waits.until_ready(
+                component, refs, self._clock.monotonic() + 60
+            ),
         )
 
     def _direct_needs(self) -> dict[str, tuple[str, ...]]:
         return {name: tuple(self._graph.direct_needs(name)) for name in self._graph.order()}
 
     def _started_progress(self) -> RunStarted:
-        platform = self._platform
-        return RunStarted(
-            at=self._clock.monotonic(),
-            verb="up",
-            platform=platform.name,
-            instance=platform.instance,
-            namespace=platform.namespace,
-            context=self._session.context,
-            components=self._names,
+        return self._session.begins(
+            "up",
+            self._platform,
+            self._names,
             needs={name: tuple(self._graph.direct_needs(name)) for name in self._names},
             expected={n: s for n, s in self._inventory.seconds.items() if n in self._names},
             only=tuple(name for name in self._names if name in self._options.only),
@@ -228,56 +225,21 @@ class Up(InstanceRun):
     def _component(self, name: str) -> bool:
         component = self._platform.component(name)
         deadline = min(self._clock.monotonic() + component.deadline, self._deadline)
-        try:
+
+        def bring_up() -> None:
             self._ledger.moved(name, Phase.APPLYING)
             kinds = sorted({(ref.group_kind, ref.namespace) for ref in self._objects_of[name]})
             applied = self._applier.apply(component, kinds)
             if self._options.wait:
-                self._wait(component, applied, deadline)
+                self._waits.until_ready(component, applied, deadline)
                 if component.checks:
                     self._ledger.moved(name, Phase.CHECKING, _health_checks(len(component.checks)))
                     self._check(component, deadline)
-        except Stopped:
-            return False
-        except NotReady as not_ready:
-            findings = explaining.explain(
-                self._session, self._watches.store, name, not_ready, self._platform.collection
-            )
-            for each in findings:
-                self._ledger.found(name, each)
-            self._ledger.moved(name, Phase.FAILED, findings[0].message)
-            return False
-        except AllupError as error:
-            if not self._session.stop.is_set():
-                self._ledger.found(name, explaining.of_error(error, self._platform.namespace))
-                self._ledger.moved(name, Phase.FAILED, str(error))
-            return False
-        self._ledger.moved(name, Phase.READY)
-        return True
+
+        return self._waits.attempt(name, bring_up)
 
     def _skipped(self, skipped: Skipped) -> None:
         self._ledger.moved(skipped.name, Phase.SKIPPED, f"needs {skipped.needed}")
-
-    def _beside(self, name: str) -> Beside:
-        around = self._surroundings
-        return Beside(self._watches.store, name, around.binding_mode, around.look)
-
-    def _wait(self, component: Component, refs: Sequence[ObjectRef], deadline: float) -> None:
-        self._ledger.moved(component.name, Phase.WAITING)
-        Wait(
-            component.name,
-            refs,
-            watches=self._watches,
-            discovery=self._session.discovery,
-            switchboard=self._switchboard,
-            beside=self._beside(component.name),
-            clock=self._clock,
-            stopped=self._session.stop.is_set,
-            on_message=lambda text: self._ledger.moved(component.name, Phase.WAITING, text),
-            deadline=deadline,
-            grace=component.grace if self._options.grace is None else self._options.grace,
-            stable=component.stable,
-        ).run()
 
     def _check(self, component: Component, deadline: float) -> None:
         checker = Checker(

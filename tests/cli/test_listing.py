@@ -6,13 +6,14 @@ import os
 import re
 import shlex
 import statistics
+import subprocess
 from pathlib import Path
 
 import pytest
 
 import tasks
 from tasks.unknown import read
-from tests.cli.invoking import Inv
+from tests.cli.invoking import INV, Inv
 
 ALL_TASKS = sorted(tasks.ns.task_names)
 
@@ -27,6 +28,16 @@ def test_the_list_of_one_platform_leaves_the_others_out(alone: Inv) -> None:
     listed = alone.fine("--list", "k8s")
     assert ".all-up" in listed
     assert "doctor" not in listed
+
+
+def test_a_reader_of_the_list_may_leave_early(alone: Inv) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    done = subprocess.run(
+        [INV, "--list"], cwd=alone.checkout, env=alone.environ, stdout=write_end, stderr=subprocess.PIPE
+    )
+    os.close(write_end)
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_inv_works_from_a_folder_below(alone: Inv) -> None:

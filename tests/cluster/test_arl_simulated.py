@@ -23,7 +23,8 @@ from allup.run.progress import Action, CheckOutcome, Phase
 from allup.run.seeing import Sight
 from allup.sandbox import SandboxStatus
 from k8s.arl import platform as module
-from k8s.arl.platform import Settings, platform
+from k8s.arl.platform import platform
+from k8s.arl.settings import Settings
 from tests.cluster.platforms_for_tests import Instance, Recorder, Told, unique_name
 
 pytestmark = pytest.mark.cluster

@@ -16,7 +16,8 @@ from allup.substitution import substitute
 from allup.yamlfiles import load_documents
 from k8s.arl import chart
 from k8s.arl import platform as module
-from k8s.arl.platform import Settings, platform
+from k8s.arl.platform import platform
+from k8s.arl.settings import Settings
 
 FOLDER = Path(module.__file__).parent
 Object = dict[str, Any]

@@ -10,7 +10,7 @@ from allup.chartvalues import ChartValues, read
 from allup.errors import InputError
 from allup.settings import resolve
 from k8s.arl import chart
-from k8s.arl.platform import Settings
+from k8s.arl.settings import Settings
 
 SEED = """\
 worker:

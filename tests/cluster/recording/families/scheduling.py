@@ -8,8 +8,11 @@ from tests.cluster.platforms_for_tests import obj
 from tests.cluster.recording.scenario import (
     CASE,
     NAMESPACE,
+    REAL,
     Scenario,
     Scene,
+    Step,
+    Visible,
     both,
     condition,
     container,
@@ -41,6 +44,35 @@ def _case(name: str, cause: str, *words: str, live: bool = True, fields: Any = N
         visible=both(_UNSCHEDULED, condition("Pod", "PodScheduled", "False")),
         beside=("Node",),
         live=live,
+    )
+
+
+def _on_prepared_nodes(
+    name: str,
+    cause: str,
+    word: str,
+    *,
+    first: Step,
+    after: Step,
+    fields: Any = None,
+    event_: Visible = _UNSCHEDULED,
+    source: str = REAL,
+) -> Scenario:
+    """A Deployment gets its first replica once *first* was done to the nodes; *after* makes that good."""
+    return Scenario(
+        name=name,
+        family="scheduling",
+        cause=cause,
+        hopeless=False,
+        words=(word,),
+        subject=f"Deployment/{CASE}",
+        objects=(container(deployment(replicas=0), **(fields or {})),),
+        then=in_turn(first, lambda place: place.patch(f"Deployment/{CASE}", {"spec": {"replicas": 1}})),
+        after=after,
+        visible=both(event_, condition("Pod", "PodScheduled", "False")),
+        beside=("Node",),
+        source=source,
+        alone=True,
     )
 
 
@@ -173,94 +205,39 @@ SCENARIOS = [
         fields={"ports": [{"containerPort": 8080, "hostPort": 18080}]},
     ),
     _case("claim-that-nobody-made", "unbound-claim", CASE, "not found", **mounted()),
-    Scenario(
-        name="every-node-tainted",
-        family="scheduling",
-        cause="untolerated-taint",
-        hopeless=False,
-        words=("dedicated",),
-        subject=f"Deployment/{CASE}",
-        objects=(deployment(replicas=0),),
-        then=in_turn(
-            _taint_nodes, lambda place: place.patch(f"Deployment/{CASE}", {"spec": {"replicas": 1}})
-        ),
+    _on_prepared_nodes(
+        "every-node-tainted", "untolerated-taint", "dedicated", first=_taint_nodes, after=_free_nodes
+    ),
+    _on_prepared_nodes(
+        "one-node-tainted-the-other-too-small",
+        "insufficient-resources",
+        "cpu",
+        first=lambda place: place.patch(f"Node/{min(place.names('Node'))}", {"spec": {"taints": [_TAINT]}}),
         after=_free_nodes,
-        visible=both(_UNSCHEDULED, condition("Pod", "PodScheduled", "False")),
-        beside=("Node",),
-        alone=True,
+        fields=_requests(cpu="500"),
+        event_=event("FailedScheduling", "1 node(s) had untolerated taint"),
     ),
-    Scenario(
-        name="one-node-tainted-the-other-too-small",
-        family="scheduling",
-        cause="insufficient-resources",
-        hopeless=False,
-        words=("cpu",),
-        subject=f"Deployment/{CASE}",
-        objects=(container(deployment(replicas=0), **_requests(cpu="500")),),
-        then=in_turn(
-            lambda place: place.patch(f"Node/{min(place.names('Node'))}", {"spec": {"taints": [_TAINT]}}),
-            lambda place: place.patch(f"Deployment/{CASE}", {"spec": {"replicas": 1}}),
-        ),
-        after=_free_nodes,
-        visible=both(
-            event("FailedScheduling", "1 node(s) had untolerated taint"),
-            condition("Pod", "PodScheduled", "False"),
-        ),
-        beside=("Node",),
-        alone=True,
+    _on_prepared_nodes(
+        "every-node-cordoned", "no-nodes", "unschedulable", first=_cordon_nodes, after=_uncordon_nodes
     ),
-    Scenario(
-        name="every-node-cordoned",
-        family="scheduling",
-        cause="no-nodes",
-        hopeless=False,
-        words=("unschedulable",),
-        subject=f"Deployment/{CASE}",
-        objects=(deployment(replicas=0),),
-        then=in_turn(
-            _cordon_nodes, lambda place: place.patch(f"Deployment/{CASE}", {"spec": {"replicas": 1}})
-        ),
-        after=_uncordon_nodes,
-        visible=both(_UNSCHEDULED, condition("Pod", "PodScheduled", "False")),
-        beside=("Node",),
-        alone=True,
-    ),
-    Scenario(
-        name="only-node-silent",
-        family="scheduling",
-        cause="no-nodes",
-        hopeless=False,
-        words=("ready",),
-        subject=f"Deployment/{CASE}",
-        objects=(deployment(replicas=0),),
-        then=in_turn(
+    _on_prepared_nodes(
+        "only-node-silent",
+        "no-nodes",
+        "ready",
+        first=in_turn(
             lambda place: place.take_nodes(),
             lambda place: place.create(lost_node(_NODE)),
             lambda place: place.until_seen(unreachable, "the node to be tainted"),
-            lambda place: place.patch(f"Deployment/{CASE}", {"spec": {"replicas": 1}}),
         ),
         after=in_turn(lambda place: place.delete(f"Node/{_NODE}"), lambda place: place.give_nodes_back()),
-        visible=both(_UNSCHEDULED, condition("Pod", "PodScheduled", "False")),
-        beside=("Node",),
         source=LOST_SOURCE,
-        alone=True,
     ),
-    Scenario(
-        name="no-nodes-at-all",
-        family="scheduling",
-        cause="no-nodes",
-        hopeless=False,
-        words=("no node",),
-        subject=f"Deployment/{CASE}",
-        objects=(deployment(replicas=0),),
-        then=in_turn(
-            lambda place: place.take_nodes(),
-            lambda place: place.patch(f"Deployment/{CASE}", {"spec": {"replicas": 1}}),
-        ),
+    _on_prepared_nodes(
+        "no-nodes-at-all",
+        "no-nodes",
+        "no node",
+        first=lambda place: place.take_nodes(),
         after=lambda place: place.give_nodes_back(),
-        visible=both(_UNSCHEDULED, condition("Pod", "PodScheduled", "False")),
-        beside=("Node",),
-        alone=True,
     ),
     Scenario(
         name="pod-evicted",
