@@ -8,12 +8,10 @@ if [ ! -s "$data/PG_VERSION" ]; then
 fi
 read -r password < /run/cytomine-database/password || [ -n "$password" ]
 printf "ALTER ROLE docker PASSWORD '%s'\n" "$password" |
-    {{ postgis_program }} --single {{ postgis_options | join(" ") }} docker > /tmp/said 2>&1 || {
-    cat /tmp/said >&2
-    exit 1
-}
-if grep -q ERROR /tmp/said; then
-    grep ERROR /tmp/said >&2
+    {{ postgis_program }} --single {{ postgis_options | join(" ") }} -c log_min_error_statement=panic docker \
+        > /tmp/said 2>&1 || code=$?
+if [ "${code:-0}" != 0 ] || grep -q ERROR /tmp/said; then
+    grep -E "ERROR|FATAL|PANIC|HINT|DETAIL" /tmp/said >&2
     exit 1
 fi
 echo "the password of role docker is the Secret's"

@@ -6,6 +6,7 @@ from={{ postgis_from }}
 if [ -n "$from" ] && [ ! -s "$data/PG_VERSION" ]; then
     rm -rf "$data.new"
     cp -a "$from" "$data.new"
+    [ ! -d "$data" ] || rmdir "$data"
     mv "$data.new" "$data"
     echo "the image's database is on the claim"
 fi
