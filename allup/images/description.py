@@ -2,9 +2,12 @@
 
     reference = "local/dask:2026.8.0"      what manifests call it
     debian = ["python3", "tini"]           packages of Debian, with what they need
+    unpacked = true                        only those: unpacked, not set up, so no script of theirs runs
+    without = ["/usr/share/perl/*"]        paths in them that are left out
     python = "requirements.txt"            packages of PyPI: a lock of pip-compile, with hashes
     [folders]  "/arl" = "1000:1000"        empty folders and their owners
-    [run]      entrypoint, command, folder, user, environment
+    [links]    "/usr/bin/awk" = "mawk"     symbolic links and where they lead
+    [run]      entrypoint, command, folder, user, environment, signal (that ends it)
 
 What is in the folder ``files`` is put into the root as it lies there.
 """
@@ -25,25 +28,33 @@ from allup.images.references import Reference
 FORMAT = 4
 """Part of every key: another number makes every image anew."""
 
-_TOP = ("reference", "debian", "python", "folders", "run")
-_RUN = ("entrypoint", "command", "folder", "user", "environment")
+_TOP = ("reference", "debian", "unpacked", "without", "python", "folders", "links", "run")
+_RUN = ("entrypoint", "command", "folder", "user", "environment", "signal")
 
 
 @dataclass(frozen=True)
 class Description:
-    """*files* maps a path in the root to where it lies here; *requirements* is the lock's text."""
+    """*files* maps a path in the root to where it lies here; *requirements* is the lock's text.
+
+    With *unpacked* the root holds what *debian* names and what that depends on, and nothing else: no
+    essential packages, no users, nothing that a package makes when it is set up.
+    """
 
     name: str
     reference: Reference
     debian: tuple[str, ...] = ()
+    unpacked: bool = False
+    without: tuple[str, ...] = ()
     requirements: str = ""
     folders: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     files: Mapping[str, Path] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     folder: str = "/"
     user: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    signal: str = ""
 
     def content_name(self, key: str) -> Reference:
         """The image's second name, of its content: where it is known, nothing needs to be loaded."""
@@ -51,7 +62,10 @@ class Description:
 
     def base_key(self, suite: str, machine: str) -> str:
         """What tells this root of Debian packages from another one."""
-        return _digest({"format": FORMAT, "debian": sorted(self.debian), "suite": suite, "machine": machine})
+        said = _said(unpacked=self.unpacked, without=sorted(self.without))
+        return _digest(
+            {"format": FORMAT, "debian": sorted(self.debian), "suite": suite, "machine": machine, **said}
+        )
 
     def key(self, suite: str, machine: str) -> str:
         """What tells this image from another one: everything that goes into it, 64 hex digits."""
@@ -67,6 +81,7 @@ class Description:
                 "folders": {path: list(owner) for path, owner in self.folders.items()},
                 "files": contents,
                 "run": [self.entrypoint, self.command, self.folder, self.user, dict(self.environment)],
+                **_said(links=dict(self.links), signal=self.signal),
             }
         )
 
@@ -101,14 +116,18 @@ def read(folder: Path, name: str) -> Description:
         name=name,
         reference=_tagged(Reference.parse(_text(label, raw, "reference") or f"local/{name}")),
         debian=_texts(label, raw, "debian"),
+        unpacked=_truth(label, raw, "unpacked"),
+        without=_texts(label, raw, "without"),
         requirements=(file.parent / requirements).read_text(encoding="utf-8") if requirements else "",
         folders={path: _owner(label, path, text) for path, text in _table(label, raw, "folders").items()},
         files=_files(file.parent / "files"),
+        links={path: str(target) for path, target in _table(label, raw, "links").items()},
         entrypoint=_texts(label, run, "entrypoint"),
         command=_texts(label, run, "command"),
         folder=_text(label, run, "folder") or "/",
         user=_text(label, run, "user"),
         environment={k: str(v) for k, v in _table(label, run, "environment").items()},
+        signal=_text(label, run, "signal"),
     )
 
 
@@ -144,6 +163,13 @@ def _text(label: str, table: Mapping[str, Any], key: str) -> str:
     return value
 
 
+def _truth(label: str, table: Mapping[str, Any], key: str) -> bool:
+    value = table.get(key, False)
+    if not isinstance(value, bool):
+        raise InputError(label, f"{key} takes true or false")
+    return value
+
+
 def _texts(label: str, table: Mapping[str, Any], key: str) -> tuple[str, ...]:
     value = table.get(key, [])
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
@@ -156,6 +182,11 @@ def _owner(label: str, path: str, text: object) -> tuple[int, int]:
     if not (path.startswith("/") and colon and user.isdigit() and group.isdigit()):
         raise InputError(label, f'folders takes lines such as "/data" = "1000:1000", not {path!r} = {text!r}')
     return int(user), int(group)
+
+
+def _said(**keys: object) -> Mapping[str, object]:
+    """Those that a description says: a key that is new changes no image that does not use it."""
+    return {key: value for key, value in keys.items() if value}
 
 
 def _digest(what: object) -> str:

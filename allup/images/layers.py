@@ -18,6 +18,7 @@ MOMENT = 1_700_000_000
 """The time that everything in an image has."""
 
 _BLOCK = 1 << 20
+_STATUS = "var/lib/dpkg/status"
 # Of a Debian root: what is about where it was made, or is fetched anew before it is of use.
 _LEFT_OUT = (
     "dev/",
@@ -37,6 +38,13 @@ _LEFT_OUT_FILES = (
     "etc/resolv.conf",
     "var/lib/dbus/machine-id",
 )
+
+
+@dataclass(frozen=True)
+class Link:
+    """A symbolic link to *target*, which need not be on this machine."""
+
+    target: str
 
 
 @dataclass(frozen=True)
@@ -77,9 +85,10 @@ def _layer(file: Path, made: list[Layer]) -> Iterator[tarfile.TarFile]:
 
 
 def of_root(stream: BinaryIO, file: Path) -> tuple[Layer, bytes]:
-    """The layer of a Debian root that comes as a tar, and dpkg's list of what is installed in it."""
+    """The layer of a Debian root that comes as a tar, and dpkg's list of what is installed in it: its status
+    file, or the files in status.d of a root without dpkg."""
     made: list[Layer] = []
-    installed = b""
+    installed: dict[str, bytes] = {}
     with tarfile.open(fileobj=stream, mode="r|") as root, _layer(file, made) as tar:
         for member in root:
             path = member.name.removeprefix("./").rstrip("/")
@@ -89,14 +98,16 @@ def of_root(stream: BinaryIO, file: Path) -> tuple[Layer, bytes]:
             if member.islnk():
                 member.linkname = member.linkname.removeprefix("./")
             contents = root.extractfile(member) if member.isreg() else None
-            if contents is not None and path == "var/lib/dpkg/status":
-                installed = contents.read()
-                contents = io.BytesIO(installed)
+            if contents is not None and (path == _STATUS or path.startswith(f"{_STATUS}.d/")):
+                installed[path] = contents.read()
+                contents = io.BytesIO(installed[path])
             _add(tar, member, contents)
-    return made[0], installed
+    return made[0], b"\n".join(text for _, text in sorted(installed.items()))
 
 
-def of_tree(entries: Mapping[str, Path | bytes], folders: Mapping[str, tuple[int, int]], file: Path) -> Layer:
+def of_tree(
+    entries: Mapping[str, Path | bytes | Link], folders: Mapping[str, tuple[int, int]], file: Path
+) -> Layer:
     """The layer of single files: *entries* maps a path in the root to a file here, or to its contents; a
     symbolic link stays one. *folders* are empty folders with their owners. Everything else is root's."""
     made: list[Layer] = []
@@ -106,7 +117,10 @@ def of_tree(entries: Mapping[str, Path | bytes], folders: Mapping[str, tuple[int
             _add(tar, _directory(path.strip("/"), user, group), None)
         for path, source in sorted(entries.items()):
             member = tarfile.TarInfo(path.strip("/"))
-            if isinstance(source, bytes):
+            if isinstance(source, Link):
+                member.type, member.linkname, member.mode = tarfile.SYMTYPE, source.target, 0o777
+                _add(tar, member, None)
+            elif isinstance(source, bytes):
                 member.size, member.mode = len(source), 0o644
                 _add(tar, member, io.BytesIO(source))
             elif source.is_symlink():

@@ -25,12 +25,22 @@ from allup.errors import AllupError
 from allup.images import layers, oci
 from allup.images.commands import Command, must, which
 from allup.images.description import Description
-from allup.images.layers import MOMENT, Layer
+from allup.images.layers import MOMENT, Layer, Link
 from allup.images.references import Reference
 from allup.sandbox.paths import cache_home
 
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 _NOT_WANTED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*")
+# Packages that are not set up need the links of a merged /usr beforehand, and leave no list of what they are.
+_MERGED = (
+    'cd "$1" && for d in bin lib lib64 sbin; do mkdir -p usr/$d && ln -s usr/$d $d || exit; done; '
+    "mkdir -p run var && ln -s ../run var/run"
+)
+_LISTED = (
+    'cd "$1" && mkdir -p var/lib/dpkg/status.d && for deb in var/cache/apt/archives/*.deb; '
+    'do dpkg-deb -f "$deb" >"var/lib/dpkg/status.d/$(dpkg-deb -f "$deb" Package)" || exit; done'
+)
+_UNPACKED = ("--variant=extract", f"--setup-hook={_MERGED}", f"--extract-hook={_LISTED}")
 _PYTHON = re.compile(rb"^Package: python(3\.\d+)-minimal\n(?:.+\n)*?Version: (\d+\.\d+\.\d+)", re.MULTILINE)
 
 
@@ -101,8 +111,12 @@ def make(
         if description.requirements:
             say(f"{description.name}: Python packages, by pip")
             parts.append(_python_layer(description, python, folder, environ))
-        if description.files or description.folders:
-            parts.append(layers.of_tree(description.files, description.folders, folder / "files.tar"))
+        own: dict[str, Path | bytes | Link] = {
+            **description.files,
+            **{path: Link(target) for path, target in description.links.items()},
+        }
+        if own or description.folders:
+            parts.append(layers.of_tree(own, description.folders, folder / "files.tar"))
         say(f"{description.name}: writing {file}")
         runs = oci.Runs(
             entrypoint=description.entrypoint,
@@ -113,6 +127,7 @@ def make(
                 "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                 **description.environment,
             },
+            signal=description.signal,
         )
         image = folder / "image.tar"
         digest = oci.write(
@@ -149,11 +164,11 @@ def mmdebstrap(description: Description, machine: Machine) -> Command:
     return Command(
         (
             "mmdebstrap",
-            "--variant=minbase",
+            *(_UNPACKED if description.unpacked else ("--variant=minbase",)),
             "--quiet",
             "--dpkgopt=force-unsafe-io",  # the root is a tar in the end, so no file of it needs to be synced
             *((f"--include={','.join(sorted(description.debian))}",) if description.debian else ()),
-            *(f"--dpkgopt=path-exclude={pattern}" for pattern in _NOT_WANTED),
+            *(f"--dpkgopt=path-exclude={pattern}" for pattern in (*_NOT_WANTED, *description.without)),
             machine.suite,
             "-",
             *machine.sources,

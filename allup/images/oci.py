@@ -37,6 +37,7 @@ class Runs:
     folder: str = "/"
     user: str = ""
     environment: Mapping[str, str] | None = None
+    signal: str = ""
 
 
 def write(
@@ -57,6 +58,7 @@ def write(
             "WorkingDir": runs.folder,
             "User": runs.user,
             "Labels": {CONTENT: content},
+            **({"StopSignal": runs.signal} if runs.signal else {}),
         },
         "rootfs": {"type": "layers", "diff_ids": [layer.digest for layer in layers]},
         "history": [{"created": _CREATED, "created_by": "allup"} for _ in layers],

@@ -56,6 +56,7 @@ def test_dasks_lock_pins_every_package_with_hashes_and_names_no_index() -> None:
         ({"tail": '[folders]\n"/data" = "me"'}, "folders takes lines such as"),
         ({"tail": "[run]\nentrypont = []"}, "did you mean 'entrypoint'?"),
         ({"tail": "[run"}, "is not TOML"),
+        ({"unpacked": '"yes"'}, "unpacked takes true or false"),
     ],
 )
 def test_a_slip_in_a_description_is_told_with_the_file(
@@ -83,6 +84,10 @@ def test_the_key_changes_with_everything_that_goes_in_and_with_nothing_else(tmp_
         key(reference='"local/small:2"'),
         key(tail='[run]\nuser = "1"'),
         key(tail='[folders]\n"/data" = "0:0"'),
+        key(tail='[run]\nsignal = "SIGINT"'),
+        key(tail='[links]\n"/data" = "elsewhere"'),
+        key(unpacked="true"),
+        key(without='["/usr/share/perl/*"]'),
         make(tmp_path).key("trixie", "amd64"),
         make(tmp_path).key("bookworm", "arm64"),
     }
@@ -91,7 +96,7 @@ def test_the_key_changes_with_everything_that_goes_in_and_with_nothing_else(tmp_
     others.add(key())
     (tmp_path / "small" / "files" / "hello").chmod(0o755)
     others.add(key())
-    assert len({first, *others}) == 9
+    assert len({first, *others}) == 13
 
 
 def test_images_with_the_same_debian_packages_share_their_root(tmp_path: Path) -> None:
@@ -147,6 +152,13 @@ def test_a_root_loses_what_tells_where_it_was_made(tmp_path: Path) -> None:
     assert b"mirror.example" not in layer.file.read_bytes()
 
 
+def test_a_root_without_dpkg_tells_its_packages_too(tmp_path: Path) -> None:
+    members = [("var/lib/dpkg/status", b""), ("var/lib/dpkg/status.d/tini", b"Package: tini\nVersion: 1\n")]
+    layer, installed = layers.of_root(root(*members), tmp_path / "one.tar")
+    assert installed.strip() == b"Package: tini\nVersion: 1"
+    assert "var/lib/dpkg/status.d/tini" in names(layer)
+
+
 def test_the_same_contents_make_the_same_layer_whenever_and_by_whomever(tmp_path: Path) -> None:
     one, _ = layers.of_root(root(("a", b"1"), when=1), tmp_path / "one.tar")
     two, _ = layers.of_root(root(("a", b"1"), when=2), tmp_path / "two.tar")
@@ -162,7 +174,12 @@ def test_files_are_roots_and_folders_belong_to_whom_they_are_for(tmp_path: Path)
     program.chmod(0o700)
     link.symlink_to("program")
     layer = layers.of_tree(
-        {"/usr/local/bin/program": program, "/usr/local/bin/link": link, "/etc/text": b"x"},
+        {
+            "/usr/local/bin/program": program,
+            "/usr/local/bin/link": link,
+            "/etc/text": b"x",
+            "/var/log/access.log": layers.Link("/dev/stdout"),
+        },
         {"/arl/data": (1000, 100)},
         tmp_path / "layer.tar",
     )
@@ -170,6 +187,7 @@ def test_files_are_roots_and_folders_belong_to_whom_they_are_for(tmp_path: Path)
     assert (found["usr/local/bin/program"].mode, found["usr/local/bin/program"].uid) == (0o755, 0)
     assert found["etc/text"].mode == 0o644
     assert found["usr/local/bin/link"].linkname == "program"
+    assert found["var/log/access.log"].linkname == "/dev/stdout"
     assert (found["arl/data"].uid, found["arl/data"].gid, found["arl/data"].isdir()) == (1000, 100, True)
     assert found["usr/local"].isdir()
 
@@ -183,7 +201,7 @@ def image(tmp_path: Path, name: str = "image.tar") -> tuple[Path, str]:
     digest = oci.write(
         file,
         [layer],
-        oci.Runs(("tini", "--"), ("run",), "/arl", "1000", {"HOME": "/home"}),
+        oci.Runs(("tini", "--"), ("run",), "/arl", "1000", {"HOME": "/home"}, "SIGQUIT"),
         names=[Reference.parse("local/small:1"), Reference.parse("local/small:content-1")],
         content="1" * 64,
         machine="amd64",
@@ -222,6 +240,7 @@ def test_the_archive_is_an_oci_layout_and_a_docker_archive_and_every_digest_is_r
     assert config["rootfs"]["diff_ids"] == diff_ids
     assert config["config"]["Labels"] == {"allup.content": "1" * 64}
     assert config["config"]["Env"] == ["HOME=/home"]
+    assert config["config"]["StopSignal"] == "SIGQUIT"
     assert archive["RepoTags"] == ["local/small:1", "local/small:content-1"]
 
 
@@ -271,6 +290,17 @@ def test_an_unchanged_description_is_not_made_again_and_a_changed_one_is(
     assert len(calls) == 1  # the root of packages is shared
     assert calls[0].endswith("bookworm - /etc/apt/sources.list.d/some.sources")
     assert "--include=tini" in calls[0]
+
+
+def test_packages_that_are_only_unpacked_leave_out_what_is_not_wanted(
+    tmp_path: Path, programs: dict[str, str]
+) -> None:
+    described = make(tmp_path / "images", unpacked="true", without='["/usr/share/perl/*"]')
+    making.make(described, programs, say=print, machine=MACHINE)
+    words = (tmp_path / "calls").read_text()
+    assert "--variant=extract" in words
+    assert "minbase" not in words
+    assert "--dpkgopt=path-exclude=/usr/share/perl/*" in words
 
 
 def test_a_failing_mmdebstrap_is_told_in_its_own_last_words(tmp_path: Path, programs: dict[str, str]) -> None:
