@@ -10,6 +10,7 @@ from allup import InputError
 from k8s.cytomine.settings import Settings
 
 _OLD = "/var/lib/postgresql/10/main"  # where Cytomine's image has its database, made when it was built
+_POD_IP = {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
 _CONFIG = "/etc/postgresql/10/main/postgresql.conf"
 
 
@@ -34,6 +35,7 @@ def values(s: Settings) -> Mapping[str, Any]:
             "postgis_command": None,
             "postgis_args": ["postgres"],
             "postgis_env": [
+                _POD_IP,
                 {"name": "PGDATA", "value": data},
                 {"name": "POSTGRES_USER", "value": "docker"},
                 {"name": "POSTGRES_DB", "value": "docker"},
@@ -51,6 +53,6 @@ def values(s: Settings) -> Mapping[str, Any]:
         "postgis_options": options,
         "postgis_command": [program],
         "postgis_args": [*options, "-c", "listen_addresses=*", "-c", "ssl=off"],
-        "postgis_env": None,
+        "postgis_env": [_POD_IP],
         "postgis_extensions_made": [],
     }

@@ -38,9 +38,10 @@ CLAIMS = {
 }
 """The claims that several parts share, and which parts; one is made when any of its parts is deployed."""
 
-LOGS_IN = (  # the password stays out of the argument list
+LOGS_IN = (  # by the pod's address: an official image asks nobody on 127.0.0.1 for a password
+    # The password stays out of the argument list.
     'PGPASSWORD="$(cat /run/cytomine-database/password)" '
-    'psql -h 127.0.0.1 -U docker -d docker -Atc "SELECT 7"'
+    'psql -h "$POD_IP" -U docker -d docker -Atc "SELECT 7"'
 )
 
 

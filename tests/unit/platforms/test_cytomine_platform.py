@@ -67,6 +67,7 @@ def test_core_is_asked_for_its_ping_and_the_database_whether_it_lets_core_in() -
     (logs_in,) = definition.component("postgis").checks
     assert isinstance(logs_in, CommandCheck)
     assert "$(cat /run/cytomine-database/password)" in " ".join(logs_in.command)
+    assert "127.0.0.1" not in " ".join(logs_in.command)  # official images let everybody in there
 
 
 # Left out: deploy false

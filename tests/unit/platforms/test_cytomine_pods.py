@@ -50,7 +50,7 @@ def test_an_official_image_makes_its_own_database_with_the_extensions() -> None:
         "containers"
     ]
     assert "command" not in server
-    env = {e["name"]: e["value"] for e in server["env"]}
+    env = {e["name"]: e.get("value") for e in server["env"]}
     assert env["PGDATA"].startswith("/postgres-data/")
     assert env["POSTGRES_PASSWORD_FILE"] == "/run/cytomine-database/password"
     sql = text("cytomine-postgis-scripts", "extensions.sql", postgis_style="official")

@@ -11,7 +11,7 @@ printf "ALTER ROLE docker PASSWORD '%s'\n" "$password" |
     {{ postgis_program }} --single {{ postgis_options | join(" ") }} -c log_min_error_statement=panic docker \
         > /tmp/said 2>&1 || code=$?
 if [ "${code:-0}" != 0 ] || grep -q ERROR /tmp/said; then
-    grep -E "ERROR|FATAL|PANIC|HINT|DETAIL" /tmp/said >&2
+    cat /tmp/said >&2
     exit 1
 fi
 echo "the password of role docker is the Secret's"
