@@ -17,15 +17,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ChartValues:
-    """*settings* as a settings file has them, in the section ``""``; *variables* are those of Secrets."""
+    """*settings* as a settings file has them, in the section ``""``; *variables* are those of Secrets;
+    *warnings* name the keys that are there and not used, a sentence per reason."""
 
     settings: SettingsFile
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    warnings: tuple[str, ...] = ()
 
 
-def read(path: Path, label: str, known: Mapping[str, str], refused: Mapping[str, str]) -> ChartValues:
-    """What the values file *path* sets. *known* maps a dotted key to a setting, or (in capitals) to the
-    variable of a Secret; *refused* says of a key why it is not taken.
+def read(
+    path: Path,
+    label: str,
+    known: Mapping[str, str],
+    refused: Mapping[str, str],
+    unused: Mapping[str, str] | None = None,
+) -> ChartValues:
+    """What the values file *path* sets. *known* maps a dotted key to a setting; to ``:setting``, when it is
+    the tag of the image in that setting; or (in capitals) to the variable of a Secret. *refused* says of a
+    key why it is not taken, *unused* of one that may stand there why nothing follows from it.
 
     Empty values count as not said. A list or mapping becomes its JSON. Raises InputError, ``label:line``.
     """
@@ -36,16 +45,34 @@ def read(path: Path, label: str, known: Mapping[str, str], refused: Mapping[str,
     documents = load_documents(path, label=label)
     found: dict[str, tuple[Any, int]] = {}
     variables: dict[str, str] = {}
+    tags: dict[str, tuple[Any, int]] = {}
+    idle: dict[str, list[str]] = {}
+    taken = known if unused is None else {**known, **dict.fromkeys(unused, "")}
     for document in documents[:1]:
         if not isinstance(document.node, MappingNode):
             raise InputError(f"{label}:{document.node.line}", "is not a mapping of values")
-        for key, line, value in _leaves(document.node, "", label, known, refused):
-            setting = known[key]
-            if setting.isupper():
-                variables[setting] = str(value)
+        for key, line, value in _leaves(document.node, "", label, taken, refused):
+            setting = taken[key]
+            if not setting:
+                idle.setdefault((unused or {})[key], []).append(key)
+            elif setting.isupper():
+                if str(value).strip():
+                    variables[setting] = str(value)
+            elif setting.startswith(":"):
+                tags[setting[1:]] = (value, line)
+            elif found.get(setting, (value, line))[0] != value:
+                other = found[setting][1]
+                fact = f"{key} sets {setting} otherwise than line {other} does"
+                raise InputError(f"{label}:{line}", fact, next_step="Leave one of them out")
             else:
-                found[setting] = (value, line)
-    return ChartValues(SettingsFile(label, {"": found}), variables)
+                found.setdefault(setting, (value, line))
+    for setting, (tag, line) in tags.items():
+        if setting not in found:
+            raise InputError(f"{label}:{line}", f"is the tag of {setting}, and its repository is not given")
+        if str(tag).strip():
+            found[setting] = (f"{found[setting][0]}:{tag}", line)
+    warnings = tuple(f"{label}: not used: {', '.join(keys)}. {why}" for why, keys in idle.items())
+    return ChartValues(SettingsFile(label, {"": found}), variables, warnings)
 
 
 def _leaves(

@@ -37,6 +37,7 @@ KEPT = "kept"
 EVALUATION = "evaluation value"
 GENERATED = "generated"
 
+_BY_VARIABLE = (Provided, Password, Uuid)  # the kinds whose value a variable may give
 _CLOCK_SKEW = timedelta(hours=1)
 _RENEWED_BEFORE = timedelta(days=30)
 _CA_OF = "CA of "  # how the CAs made here are called, and known again
@@ -89,7 +90,7 @@ def resolve_secret(
 
     Raises InputError when a key is neither given nor kept nor can be made, or what was given is blank.
     """
-    variables = {key.env for key in secret.keys.values() if isinstance(key, Provided | Password) and key.env}
+    variables = {key.env for key in secret.keys.values() if isinstance(key, _BY_VARIABLE) and key.env}
     given = {name: environ.pop(name) for name in sorted(variables) if name in environ}
     kept = {key: value for key, value in (existing or {}).items() if value.strip()}
     resolution = _Resolution(secret, kept, given, _read_once(read_file), sandbox, random, now)
@@ -128,7 +129,7 @@ class _Resolution:
         for name, key in keys.items():
             if isinstance(key, Provided):
                 self.provided(name, key)
-            elif isinstance(key, Password) and key.env in self.variables:
+            elif isinstance(key, Password | Uuid) and key.env in self.variables:
                 self.give(name, self.variables[key.env].rstrip("\r\n"), f"variable {key.env}")
             elif isinstance(key, Password | Token | Uuid | RsaPrivateKey):
                 self.generated(name, key)
@@ -248,7 +249,7 @@ class _Resolution:
                 self.subject(name),
                 f"is the public half of {key.of!r}, which is not an RSA key of this Secret",
             )
-        public = _public_pem(self.values[key.of])
+        public = _public_half(self.values[key.of], key.form)
         if public is None:
             raise InputError(
                 self.subject(key.of),
@@ -291,8 +292,9 @@ def _private_pem(key: RSAPrivateKey, *, pkcs1: bool) -> str:
     return key.private_bytes(Encoding.PEM, form, NoEncryption()).decode()
 
 
-def _public_pem(private: str) -> str | None:
-    """``BEGIN PUBLIC KEY`` (what ``openssl rsa -pubout`` writes), None when *private* is no RSA key."""
+def _public_half(private: str, form: str) -> str | None:
+    """``BEGIN PUBLIC KEY`` (what ``openssl rsa -pubout`` writes), or ``ssh-rsa …`` (what ``ssh-keygen -y``
+    writes) in the form ``openssh``; None when *private* is no RSA key."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
@@ -303,7 +305,10 @@ def _public_pem(private: str) -> str | None:
         return None
     if not isinstance(key, RSAPrivateKey):
         return None
-    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    public = key.public_key()
+    if form == "openssh":
+        return public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode() + "\n"
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from allup import Platform, PlatformSettings
 class PlatformFolder:
     """One folder under ``k8s/`` with its ``platform.py`` loaded.
 
-    *aliases* are further names of verbs, from its ``ALIASES``: ``{"all-up": ["start"]}``. *chart_values* and
-    *chart_refused* are the keys of a Helm chart's values that are settings, and that are not, from its
-    ``CHART_VALUES`` and ``CHART_REFUSED``. *namespace* is where every instance goes, from its ``NAMESPACE``;
-    without it each goes into one of its own name.
+    *aliases* are further names of verbs, from its ``ALIASES``: ``{"all-up": ["start"]}``. *chart_values*,
+    *chart_refused* and *chart_unused* are the keys of a Helm chart's values that are settings, that are
+    refused, and from which nothing follows, from its ``CHART_VALUES``, ``CHART_REFUSED``, ``CHART_UNUSED``.
+    *namespace* is where every instance goes, from its ``NAMESPACE``; without it each goes into one of its own
+    name.
     """
 
     collection: str
@@ -27,6 +28,7 @@ class PlatformFolder:
     chart_values: Mapping[str, str] = field(default_factory=dict)
     chart_refused: Mapping[str, str] = field(default_factory=dict)
     namespace: str = ""
+    chart_unused: Mapping[str, str] = field(default_factory=dict)
 
     def with_defaults(self) -> Platform:
         """The platform as it is without any setting."""

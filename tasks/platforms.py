@@ -69,6 +69,7 @@ def load(folder: Path) -> PlatformFolder:
             chart_values=getattr(module, "CHART_VALUES", {}),
             chart_refused=getattr(module, "CHART_REFUSED", {}),
             namespace=getattr(module, "NAMESPACE", ""),
+            chart_unused=getattr(module, "CHART_UNUSED", {}),
         )
     except AllupError:
         raise

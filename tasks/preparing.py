@@ -76,7 +76,10 @@ class Prepared:
         from allup.chartvalues import read
 
         name, platform = str(self.call.given["values"]), self.call.platform
-        found = read(Path(name).expanduser(), name, platform.chart_values, platform.chart_refused)
+        known = (platform.chart_values, platform.chart_refused, platform.chart_unused)
+        found = read(Path(name).expanduser(), name, *known)
+        for warning in found.warnings:
+            sys.stderr.write(f"warning: {warning}\n")
         for value in found.variables.values():
             self.redactor.add(value)
         return found

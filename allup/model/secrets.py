@@ -64,7 +64,9 @@ class Token:
 
 @dataclass(frozen=True, kw_only=True)
 class Uuid:
-    """A random UUID (version 4)."""
+    """A random UUID (version 4); *env* may give the value instead, whatever it looks like."""
+
+    env: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +78,11 @@ class RsaPrivateKey:
 
 @dataclass(frozen=True, kw_only=True)
 class RsaPublicKey:
-    """The public half, PEM, of the private key in the key *of* of the same Secret."""
+    """The public half of the private key in the key *of* of the same Secret: PEM, or (*form* ``openssh``) a
+    line as in ``authorized_keys``."""
 
     of: str
+    form: Literal["pem", "openssh"] = "pem"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,6 +41,14 @@ QED = """
     celery-up celery-down flower-up flower-down hms-up hms-down flask-up flask-down django-up django-down
     nginx-up nginx-down ingress-up ingress-down verify data-shell
 """
+CYTOMINE = """
+    init keys-down mail-up mail-down certificate-up certificate-down network-up network-down storage-up
+    storage-down memcached-up memcached-down rabbitmq-up rabbitmq-down postgis-up postgis-down mongodb-up
+    mongodb-down bioformat-up bioformat-down iip-official-up iip-official-down iip-cyto-up iip-cyto-down core-up
+    core-down ims-up ims-down web-ui-up web-ui-down nginx-up nginx-down ingress-up ingress-down
+    k8s-software-router-up k8s-software-router-down slurm-up slurm-down software-router-up software-router-down
+    localip
+"""
 RSTUDIO = """
     setup setup-down launcher-keys-up launcher-keys-down secret-rsp license-down nfs-up nfs-down nfs-pv-up
     nfs-pv-down ldap-up ldap-down ldap-admin-up ldap-admin-down launcher-up launcher-down rsp-up rsp-down
@@ -83,6 +91,7 @@ def test_the_tasks_are_the_ones_listed_here(loaded: Collection) -> None:
     expected |= {f"arl.{name}" for name in (VERBS + ARL).split()}
     expected |= {f"qed.{name}" for name in (VERBS + QED).split()}
     expected |= {f"reana.{name}" for name in (VERBS + REANA).split()}
+    expected |= {f"cytomine.{name}" for name in (VERBS + CYTOMINE).split()}
     assert set(loaded.task_names) == expected
 
 

@@ -6,6 +6,8 @@ _ARL = "ARL's own image runs as root"
 _REANA = "REANA's images run as root, and workspaces have files of the runs' user"
 _SUPERVISED = "root starts sssd and the server, which changes into its own user"
 _QED = "QED's own image runs as root; with app_user, or the preset demo, it is restricted"
+_TOMCAT = "root's start-up script writes the configuration, starts cron, and changes into tomcat7"
+_TILES = "root's start-up script writes the configuration and starts cron; nginx changes into nobody"
 
 LOOSER: dict[str, tuple[str, str]] = {
     "arl Deployment/dask-scheduler": ("baseline", _ARL),
@@ -21,6 +23,24 @@ LOOSER: dict[str, tuple[str, str]] = {
     "reana Deployment/server": ("baseline", _REANA),
     "reana Deployment/workflow-controller": ("baseline", _REANA),
     "reana StatefulSet/message-broker": ("baseline", "root gives the data to rabbitmq and becomes that user"),
+    "cytomine StatefulSet/cytomine-postgis": (
+        "baseline",
+        "an init container as root gives the data to the server's user, whatever the volume was made as",
+    ),
+    "cytomine StatefulSet/cytomine-mongodb": (
+        "baseline",
+        "root without any of its rights: data on the old chart's claims belongs to root",
+    ),
+    "cytomine Deployment/cytomine-bioformat": ("baseline", "root's start-up script starts cron and Java"),
+    "cytomine Deployment/cytomine-iip-official": ("baseline", _TILES),
+    "cytomine Deployment/cytomine-iip-cyto": ("baseline", _TILES),
+    "cytomine Deployment/cytomine-core": ("baseline", _TOMCAT),
+    "cytomine Deployment/cytomine-ims": ("baseline", _TOMCAT),
+    "cytomine Deployment/cytomine-web-ui": ("baseline", "nginx starts as root and changes into nginx"),
+    "cytomine Deployment/cytomine-nginx": (
+        "baseline",
+        "nginx starts as root on port 80 and changes into nobody",
+    ),
     "rstudio Deployment/nfs01": ("privileged", "it mounts and drives the nfsd of the node's kernel"),
     "rstudio Deployment/openldap": ("baseline", "root changes owners at start and becomes the user openldap"),
     "rstudio Deployment/launcher": ("baseline", _SUPERVISED),

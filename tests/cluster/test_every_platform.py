@@ -58,7 +58,9 @@ def objects(name: str) -> tuple[Object, ...]:
     loaded = load(defined(name), Path(__file__).parents[2] / "k8s" / name)
     made: list[Object] = []
     for component in loaded.enabled:
-        live: dict[Any, object] = dict.fromkeys(live_values(loaded, component.name), "192.0.2.1")
+        live: dict[Any, object] = {
+            one: "192.0.2.1" if one.required else one.default for one in live_values(loaded, component.name)
+        }
         desired = assemble(
             loaded, component.name, live=live, secrets={}, salt_key=b"\0" * 32, scope=builtin_scope
         )

@@ -144,7 +144,8 @@ def test_a_restart_keeps_what_people_changed_and_seeds_nothing_again(
     change += (
         f"LDAPTLS_CACERT={CA} ldappasswd -x -ZZ -H ldap://openldap:389 -D {BOBO} -y /tmp/old -T /tmp/new"
     )
-    directory.done(
+    both = f"{first_password}\nlonger than momo".encode()
+    directory.done("exec", "ldap", "--", "sh", "-ec", change, feed=both)
         "exec", "ldap", "--", "sh", "-ec", change, feed=f"{first_password}\nlonger than momo".encode()
     )
     assert directory.lets_in("longer than momo")

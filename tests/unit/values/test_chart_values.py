@@ -112,3 +112,37 @@ def test_what_the_chart_does_not_have_is_refused_with_its_line(values: Path, tex
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         read(tmp_path / "none.yaml", "none.yaml", chart.VALUES, chart.REFUSED)
+
+
+KNOWN = {"a.repository": "image", "a.tag": ":image", "a.secret": "OUR_SECRET", "b.port": "port", "c": "port"}
+UNUSED = {"a.cpu": "There are no CPU limits", "b.cpu": "There are no CPU limits", "gone": "Nobody read it"}
+
+
+def test_a_tag_is_put_to_its_image_and_a_blank_secret_counts_as_not_said(values: Path) -> None:
+    values.write_text("a: {repository: org/app, tag: 1.10, secret: ''}\nb: {port: 80}\nc: 80\n")
+    found = read(values, "v", KNOWN, {}, UNUSED)
+    assert found.settings.platforms[""] == {"image": ("org/app:1.10", 1), "port": (80, 2)}
+    assert found.variables == {}
+
+
+def test_what_may_stand_there_without_effect_is_named_once_for_each_reason(values: Path) -> None:
+    values.write_text("a: {cpu: 1}\nb: {cpu: 2}\ngone: x\n")
+    assert read(values, "v", KNOWN, {}, UNUSED).warnings == (
+        "v: not used: a.cpu, b.cpu. There are no CPU limits",
+        "v: not used: gone. Nobody read it",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("b: {port: 80}\nc: 81\n", "v:2: c sets port otherwise than line 1 does"),
+        ("a: {tag: v1}\n", "v:1: is the tag of image, and its repository is not given"),
+        ("gome: x\n", "did you mean 'gone'"),
+    ],
+)
+def test_keys_that_do_not_go_together_are_refused(values: Path, text: str, words: str) -> None:
+    values.write_text(text)
+    with pytest.raises(InputError) as error:
+        read(values, "v", KNOWN, {}, UNUSED)
+    assert words in str(error.value)

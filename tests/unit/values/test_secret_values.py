@@ -305,3 +305,22 @@ def test_a_whole_bundle_is_kept_and_a_part_of_one_is_made_anew() -> None:
     anew = resolved(TLS, existing=rest)
     assert all(anew.values[name] != first.values[name] for name in TLS)
     assert set(anew.origins.values()) == {"generated"}
+
+
+def test_a_uuid_may_be_given_by_its_variable_and_is_kept_from_then_on() -> None:
+    keys: dict[str, SecretKey] = {"key": Uuid(env="OUR_KEY")}
+    environ = {"OUR_KEY": "the-key-of-an-old-database"}
+    given = resolved(keys, existing={"key": "another"}, environ=environ)
+    assert given.values == {"key": "the-key-of-an-old-database"}
+    assert given.origins == {"key": "variable OUR_KEY"}
+    assert environ == {}
+    assert resolved(keys, existing=given.values).origins == {"key": "kept"}
+
+
+def test_a_public_half_may_be_a_line_for_authorized_keys() -> None:
+    keys: dict[str, SecretKey] = {"key": RsaPrivateKey(), "line": RsaPublicKey(of="key", form="openssh")}
+    made = resolved(keys)
+    private = load_pem_private_key(made.values["key"].encode(), password=None)
+    expected = private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    assert made.values["line"] == expected + "\n"
+    assert set(resolved(keys, existing=made.values).origins.values()) == {"kept"}
