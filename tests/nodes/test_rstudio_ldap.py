@@ -146,8 +146,6 @@ def test_a_restart_keeps_what_people_changed_and_seeds_nothing_again(
     )
     both = f"{first_password}\nlonger than momo".encode()
     directory.done("exec", "ldap", "--", "sh", "-ec", change, feed=both)
-        "exec", "ldap", "--", "sh", "-ec", change, feed=f"{first_password}\nlonger than momo".encode()
-    )
     assert directory.lets_in("longer than momo")
     directory.done("restart", "ldap")
     eventually(lambda: before not in directory.seen.pods(), "the first pod to be gone", within=PATIENCE)
