@@ -138,6 +138,8 @@ def test_settings_files_say_what_variables_say_and_variables_win(
     settings_file.write_text("images:\n  dockerfil: Other\n")
     assert "did you mean 'dockerfile'?" in building.refused(*words)
     assert "invoke.yaml:2" in building.refused(*words)
+    settings_file.write_text("imags:\n  dockerfile: Other\n")
+    assert "'imags' is not a platform (did you mean 'images'?)" in building(*words).err
 
 
 # Images that compose files build
