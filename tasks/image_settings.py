@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from allup.model.settings import PlatformSettings, setting, setting_specs
 from allup.settings import check_known, resolve
+from tasks.output import tell
 
 SECTION = "images"
 
@@ -36,7 +37,8 @@ def environ() -> Mapping[str, str]:
     files = where.settings_files()
     specs = setting_specs(ImageSettings)
     for file in files:
-        check_known(file, {SECTION: [spec.name for spec in specs]})
+        for warning in check_known(file, {SECTION: [spec.name for spec in specs]}):
+            tell(f"warning: {warning}")
     found = resolve(ImageSettings, flags={}, environ={}, files=files, platform_names=(SECTION,))
     said = {
         spec.env: str(getattr(found.values, spec.name))

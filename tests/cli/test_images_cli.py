@@ -209,6 +209,8 @@ def test_settings_files_say_what_variables_say_and_variables_win(
     settings_file.write_text("images:\n  dockerfil: Other\n")
     assert "did you mean 'dockerfile'?" in building.refused(*words)
     assert "invoke.yaml:2" in building.refused(*words)
+    settings_file.write_text("imags:\n  dockerfile: Other\n")
+    assert "'imags' is not a platform (did you mean 'images'?)" in building(*words).err
 
 
 # Images that compose files build
@@ -258,6 +260,31 @@ def test_what_a_compose_file_builds_is_built_and_pushed_once_and_named_by_its_co
     (context / "hello").write_text("hello again\n")
     assert building(*words, "--overwrite").code == 0
     assert all(images_in(out)[name] != first[name] for name in ("web", "worker", "inline"))
+
+
+def test_docker_is_told_the_same_and_no_value_or_password_as_an_argument(
+    building: Inv, shop: Path, tmp_path: Path
+) -> None:
+    calls = tmp_path / "calls"
+    (tmp_path / "bin" / "docker").write_text(
+        f'#!/bin/sh\necho "$@" >>{calls}\nenv >>{tmp_path}/environments\n'
+        'case "$1 $2" in "image inspect") exit 1;; esac\n'
+    )
+    secret = {"DOCKER_USER": "ada", "DOCKER_PASSWORD": "open-sesame-7", "TOKEN": "token-of-ada"}
+    repository = ("--repository", "registry.example.org/team")
+    words = ("compose.convert", str(shop), "--out", str(tmp_path / "shop"), "--build", *repository)
+    ended = building(*words, environ=secret)
+    assert ended.code == 0, ended.err
+    told = calls.read_text()
+    assert "build -t shop-web -f" in told
+    assert "--build-arg PYTHON --build-arg TOKEN" in told
+    assert re.search(r"--config \S+ push registry\.example\.org/team/shop-web:content-[0-9a-f]{16}\n", told)
+    environments = (tmp_path / "environments").read_text()
+    assert "PYTHON=a-token-of-somebody\n" in environments
+    assert "TOKEN=token-of-ada\n" in environments
+    for value in ("a-token-of-somebody", "token-of-ada"):
+        assert value not in told + ended.out + ended.err
+    assert "open-sesame-7" not in told + environments + ended.out + ended.err
 
 
 def test_where_nothing_can_build_one_sentence_says_so(building: Inv, shop: Path, tmp_path: Path) -> None:
