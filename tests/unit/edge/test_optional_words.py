@@ -48,7 +48,7 @@ def test_the_name_of_a_secret_may_be_left_out(
     [
         (("cluster.use", "kind-try"), "kind-try"),
         (("cluster.use", "--kubeconfig", "file", "kind-try"), "kind-try"),
-        (("cluster.use", "--name", "kind-try"), "kind-try"),
+        (("cluster.use", "--context", "kind-try"), "kind-try"),
         (("cluster.use", "--forget"), ""),
         (("cluster.use",), ""),
     ],
