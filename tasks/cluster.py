@@ -145,6 +145,8 @@ def use(
         where.choice_file().unlink(missing_ok=True)
         _say("No cluster is chosen.")
         return
+    if name and (provider, profile, context) == (None, None, ""):
+        context, name = name, None  # what --name alone has always meant here
     if (provider, name, profile) != (None, None, None):
         if context:
             raise InputError("cluster.use", f"either {context!r} or a provider's cluster, not both")

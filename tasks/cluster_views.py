@@ -127,7 +127,7 @@ def docker_env(
 ) -> None:
     """Print what leads docker to the engine in a cluster's node, for eval.
 
-    Example: eval "$(inv cluster.docker-env --profile dev)"
+    Example: eval $(inv cluster.docker-env --profile dev)
     """
     from tasks import providing
 

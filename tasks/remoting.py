@@ -190,7 +190,8 @@ def _keeper(folder: Folder, running: bool) -> Verdict:
     times = "once" if link.again == 1 else f"{link.again} times"
     again = f", made anew {times}" if link.again else ""
     if link.up:
-        return Verdict("keeper", f"since {link.since}{again}", not link.token, link.token or "runs")
+        trouble = link.token or (link.held and f"minikube mount ended and is tried again: {link.held}")
+        return Verdict("keeper", f"since {link.since}{again}", not trouble, trouble or "runs")
     return Verdict("keeper", f"link down since {link.since}", False, f"tries again and again: {link.why}")
 
 

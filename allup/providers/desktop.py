@@ -15,7 +15,7 @@ from allup.commands import Command, Ended, Runner
 from allup.errors import AllupError, ClusterError
 from allup.providers import tools
 from allup.providers.existing import Existing
-from allup.providers.interface import ClusterState, Done, Lacking, Wanted
+from allup.providers.interface import CannotDo, ClusterState, Done, Lacking, Wanted
 from allup.providers.kind import commands as kind_commands
 from allup.sandbox.progress import Progress
 
@@ -55,7 +55,7 @@ class Desktop(Lacking):
     def up(self, wanted: Wanted, told: Progress) -> Done:
         """Finds that it runs; says how it is switched on otherwise."""
         if wanted.given():
-            raise ClusterError(_PRODUCT, _NO_FLAGS, next_step="Leave the flags out")
+            raise CannotDo(_PRODUCT, _NO_FLAGS, next_step="Leave the flags out")
         self._product()
         state = self._cluster().status()
         if state.state != "running":

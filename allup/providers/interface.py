@@ -17,6 +17,8 @@ from allup.errors import InputError
 from allup.sandbox.progress import Progress
 from allup.sandbox.status import ProcessStatus
 
+_FLAGS = {"insecure_registries": "--insecure-registry", "more": "words behind --"}
+
 State = Literal["running", "stopped", "paused", "broken", "absent", "unknown"]
 
 
@@ -47,6 +49,11 @@ class Wanted:
     def given(self) -> tuple[str, ...]:
         """The names of the fields that ask for something."""
         return tuple(f.name for f in fields(self) if getattr(self, f.name) not in (None, ()))
+
+
+def flag_of(field: str) -> str:
+    """How a field of Wanted is asked for on the command line."""
+    return _FLAGS.get(field) or f"--{field.replace('_', '-')}"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from allup.errors import ClusterError, InputError
-from allup.providers.interface import CannotDo, ClusterState, Done, Lacking, State, Wanted
+from allup.providers.interface import CannotDo, ClusterState, Done, Lacking, State, Wanted, flag_of
 from allup.sandbox.progress import Progress
 from allup.sandbox.sandboxes import Sandboxes
 from allup.sandbox.status import SandboxStatus, context_name
@@ -43,12 +43,8 @@ class Sandbox(Lacking):
         """Brings it up until its nodes are Ready; builds its tools the first time."""
         refused = [field for field in wanted.given() if field not in _TAKES]
         if refused:
-            flag = "words behind --" if refused[0] == "more" else f"--{refused[0].replace('_', '-')}"
-            raise CannotDo(
-                "the sandbox",
-                f"takes no {flag}",
-                next_step="minikube and kind do: choose one with --provider",
-            )
+            way_out = "minikube and kind do: choose one with --provider"
+            raise CannotDo("the sandbox", f"takes no {flag_of(refused[0])}", next_step=way_out)
         began = self.monotonic()
         if wanted.nodes == "real":
             status = self.sandboxes.up(self.name, real=True, progress=told)

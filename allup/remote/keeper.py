@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -39,18 +39,20 @@ _READY_SECONDS = 15.0
 _PAUSES = (0.5, 1.0, 2.0, 4.0)
 _TOKEN_EVERY = 5.0
 _TOKEN_PAUSE = 30.0  # after a renewal that failed
+_HELD_PAUSE = 5.0  # before a command that ended is run again
 
 
 @dataclass(frozen=True)
 class Link:
-    """How the link is: *since* when (RFC 3339), *why* not, how often it was made anew; and why the token
-    could not be renewed, if so."""
+    """How the link is: *since* when (RFC 3339), *why* not, how often it was made anew; why the token could
+    not be renewed, if so; and what a *held* command said that ended."""
 
     up: bool
     since: str
     why: str = ""
     again: int = 0
     token: str = ""
+    held: str = ""
 
 
 def read_link(folder: Folder) -> Link | None:
@@ -72,6 +74,7 @@ class Keeper:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     chance: Callable[[], float] = random.random
     _held: dict[tuple[str, ...], subprocess.Popen[bytes]] = field(default_factory=dict)
+    _hold_again: float = 0.0
     _link: Link = field(default_factory=lambda: Link(False, ""))
 
     def run(self, ready: Callable[[], None]) -> None:
@@ -148,13 +151,21 @@ class Keeper:
                 next_look = time.monotonic() + (_TOKEN_EVERY if self._renewed_if_due() else _TOKEN_PAUSE)
 
     def _hold(self) -> None:
+        """Runs the commands that are to be held, and again some time after one has ended."""
+        log = self.folder.keeper / "held.log"
         for words in self.remote.held:
             process = self._held.get(words)
-            if process is None or process.poll() is not None:
-                log = self.folder.keeper / "held.log"
-                with log.open("ab") as output:
+            if process is not None and process.poll() is not None:
+                del self._held[words]
+                self._hold_again = time.monotonic() + _HELD_PAUSE
+                said = " ".join(log.read_text(errors="replace").split())[-300:]
+                self._say(replace(self._link, held=said or f"ended ({process.returncode})"))
+            elif process is None and time.monotonic() >= self._hold_again:
+                with log.open("wb") as output:
                     argv = openssh.held(self.folder.control, words)
                     self._held[words] = _started(argv, self.environ, output)
+                if self._link.held:
+                    self._say(replace(self._link, held=""))
 
     def _renewed_if_due(self) -> bool:
         """True unless it was due and failed."""
@@ -172,7 +183,7 @@ class Keeper:
             trouble = ""
         except AllupError as error:
             trouble = redactor.mask(str(error))
-        self._say(Link(self._link.up, self._link.since, self._link.why, self._link.again, trouble))
+        self._say(replace(self._link, token=trouble))
         return not trouble
 
     @contextmanager
@@ -184,7 +195,7 @@ class Keeper:
 
     def _down(self, why: str) -> None:
         since = self._link.since if not self._link.up else self._time()
-        self._say(Link(False, since, why, self._link.again, self._link.token))
+        self._say(replace(self._link, up=False, since=since, why=why))
 
     def _say(self, link: Link) -> None:
         self._link = link

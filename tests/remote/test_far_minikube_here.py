@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
@@ -21,7 +22,7 @@ from allup.remote.record import Folder
 from allup.sandbox import SandboxStatus
 from allup.sandbox.clock import SystemClock, poll
 from allup.sandbox.paths import write_private
-from tests.cli.invoking import INV, Inv
+from tests.cli.invoking import INV, ROOT, Inv
 from tests.remote.conftest import Remotes, link_of, processes_with
 from tests.remote.far_host import FarHost, free_port
 from tests.remote.tokens import of_age
@@ -40,7 +41,9 @@ def up(inv: Inv, far: FarHost, *words: str) -> str:
 
 def asked(inv: Inv) -> Mapping[str, Mapping[str, Any]]:
     """What remote.status --json says of each thing it asked, by its name."""
-    (remote,) = json.loads(inv.fine("remote.status", "--json"))["remotes"]
+    told = json.loads(inv.fine("remote.status", "--json"))
+    jsonschema.validate(told, json.loads((ROOT / "docs" / "results.schema.json").read_text()))
+    (remote,) = told["remotes"]
     return {one["what"]: one for one in remote["asked"]}
 
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from allup.commands import Command, Ended, Runner
 from allup.errors import AllupError, ClusterError, InputError, did_you_mean
 from allup.providers import records, tools
-from allup.providers.interface import CannotDo, ClusterState, Done, Lacking, NodeState, State, Wanted
+from allup.providers.interface import CannotDo, ClusterState, Done, Lacking, NodeState, State, Wanted, flag_of
 from allup.providers.kind import KIND, commands
 from allup.providers.kind.commands import Container
 from allup.sandbox.paths import write_private
@@ -65,7 +65,7 @@ class Kind(Lacking):
             late = "Timed out waiting for Ready" in ended.err
             notes = ("its nodes were not Ready after 180 s",) if late else ()
             return Done(f"kind cluster {self.name} is made and runs.", True, notes)
-        ignored = [f"--{name.replace('_', '-')}" for name in wanted.given()]
+        ignored = [flag_of(name) for name in wanted.given()]
         notes = (
             (f"{', '.join(ignored)} had no effect: a cluster keeps what it was made with",) if ignored else ()
         )

@@ -163,7 +163,7 @@ def test_checkouts_and_machines_have_accounts_of_their_own() -> None:
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "far", {})
-    folder.make()
+    folder.root.mkdir()
     remote = Remote(
         "far",
         "ada@big:2222",
@@ -205,7 +205,7 @@ def test_a_remote_is_found_by_name_or_host_and_a_wrong_one_gets_a_hint(tmp_path:
         ("small", "small"),
     ):
         folder = Folder(tmp_path / name, {})
-        folder.make()
+        folder.root.mkdir()
         folder.write(Remote(name, host, "minikube"))
     assert record.find(tmp_path, {}, "big")[1].name == "big"
     assert record.find(tmp_path, {}, "small")[1].name == "small"
