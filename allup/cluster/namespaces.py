@@ -11,6 +11,8 @@ from allup.errors import ApiError, ClusterError
 from allup.model import labels
 from allup.refs import ObjectRef
 
+_LEVEL = "pod-security.kubernetes.io/"
+
 
 @dataclass(frozen=True)
 class NamespaceState:
@@ -37,9 +39,7 @@ def namespace_ref(name: str) -> ObjectRef:
 
 
 def namespace_body(name: str, platform: str, instance: str, pod_security: str) -> dict[str, Any]:
-    """The Namespace we would make, with its Pod Security levels (KEP-2579)."""
-    level = "pod-security.kubernetes.io/"
-    audit = pod_security if pod_security != "privileged" else "baseline"
+    """The Namespace we would make."""
     return {
         "apiVersion": "v1",
         "kind": "Namespace",
@@ -49,12 +49,30 @@ def namespace_body(name: str, platform: str, instance: str, pod_security: str) -
                 labels.MANAGED_BY: labels.TOOL,
                 labels.PART_OF: platform,
                 labels.INSTANCE: instance,
-                f"{level}enforce": pod_security,
-                f"{level}warn": audit,
-                f"{level}audit": audit,
+                **_levels(pod_security),
             },
         },
     }
+
+
+def _levels(pod_security: str) -> dict[str, str]:
+    """The labels of a Pod Security level (KEP-2579)."""
+    audit = pod_security if pod_security != "privileged" else "baseline"
+    return {f"{_LEVEL}enforce": pod_security, f"{_LEVEL}warn": audit, f"{_LEVEL}audit": audit}
+
+
+def other_level(state: NamespaceState | None, pod_security: str) -> str:
+    """The Pod Security level that a namespace of ours enforces, when it is not *pod_security*; else empty."""
+    if state is None or not state.ours:
+        return ""
+    found = str((state.obj["metadata"].get("labels") or {}).get(f"{_LEVEL}enforce", "none"))
+    return "" if found == pod_security else found
+
+
+def set_level(objects: Objects, name: str, pod_security: str) -> None:
+    """Makes a namespace of ours enforce that level from here on; pods that are there stay."""
+    patch = {"metadata": {"labels": _levels(pod_security)}}
+    objects.merge(namespace_ref(name), patch, manager=labels.FIELD_MANAGER)
 
 
 def is_ours(obj: Mapping[str, Any], instance: str) -> bool:

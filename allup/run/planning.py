@@ -138,6 +138,10 @@ class _Planner:
         if state is None:
             ref = namespaces.namespace_ref(platform.namespace)
             entries.append(PlanEntry("", ref, "create"))
+        elif before := namespaces.other_level(state, platform.pod_security):
+            ref = namespaces.namespace_ref(platform.namespace)
+            note = f"Pod Security {before} → {platform.pod_security}"
+            entries.append(PlanEntry("", ref, "change", note=note))
         desired: list[Desired] = []
         for name in names:
             self._warnings += self._assembler.refuse_without(platform.component(name))

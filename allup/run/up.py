@@ -177,6 +177,10 @@ class Up(InstanceRun):
                 pod_security=platform.pod_security,
             )
         somebody_was_quicker = self._take_lock() > self._watches.listed_at
+        if before := namespaces.other_level(state, platform.pod_security):
+            namespaces.set_level(self._objects, platform.namespace, platform.pod_security)
+            now = f"enforces Pod Security {platform.pod_security} now, not {before}"
+            self._ledger.note(f"namespace {platform.namespace} {now}")
         if self._keys is None:
             made = ownkeys.make(self._objects, platform.name, platform.instance, platform.namespace)
             self._assembler.salt_key, self._assembler.checksum_key = made.keys.salt, made.keys.checksum

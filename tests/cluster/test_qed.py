@@ -167,6 +167,14 @@ def test_the_demo_comes_up_in_a_restricted_namespace(qed: Qed) -> None:
     assert level["pod-security.kubernetes.io/enforce"] == "restricted"
     assert len(qed.workloads()) == 15
 
+    # The originals' images, which run as root, would not be let in: the level goes with the settings.
+    entry = next(e for e in qed.plan(platform=qed.define()).entries if e.ref.kind == "Namespace")
+    assert (entry.action, entry.note) == ("change", "Pod Security restricted → baseline")
+    told = qed.bring_up()
+    assert (told.outcome, "baseline now, not restricted" in told.notes) == ("done", True)
+    level = qed.get(f"Namespace/{qed.namespace}")["metadata"]["labels"]
+    assert level["pod-security.kubernetes.io/enforce"] == "baseline"
+
 
 def test_another_password_than_the_databases_own_is_refused_before_anything_changes(qed: Qed) -> None:
     qed.environ["POSTGRES_PASSWORD"] = "first-canary-1"
