@@ -24,7 +24,8 @@ from tests.conftest import CHECKOUT
 from tests.nodes.amqp_login import logs_in
 from tests.nodes.node_for_tests import NAME, PATIENCE
 
-pytestmark = pytest.mark.nodes
+# Restarts of an Erlang on a busy machine: minutes. What hangs is ended by the commands' own timeouts.
+pytestmark = [pytest.mark.nodes, pytest.mark.timeout(900)]
 
 DATA = ("db", "cache", "message-broker")
 IMAGES = {
