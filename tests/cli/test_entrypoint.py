@@ -42,12 +42,12 @@ QED = """
     nginx-up nginx-down ingress-up ingress-down verify data-shell
 """
 CYTOMINE = """
-    init keys-down mail-up mail-down certificate-up certificate-down network-up network-down
-    storage-up storage-down memcached-up memcached-down rabbitmq-up rabbitmq-down postgis-up
-    postgis-down mongodb-up mongodb-down bioformat-up bioformat-down iip-official-up
-    iip-official-down iip-cyto-up iip-cyto-down core-up core-down ims-up ims-down web-ui-up
-    web-ui-down nginx-up nginx-down ingress-up ingress-down k8s-software-router-up
-    k8s-software-router-down slurm-up slurm-down software-router-up software-router-down localip
+    init keys-down mail-up mail-down certificate-up certificate-down network-up network-down storage-up
+    storage-down memcached-up memcached-down rabbitmq-up rabbitmq-down postgis-up postgis-down mongodb-up
+    mongodb-down bioformat-up bioformat-down iip-official-up iip-official-down iip-cyto-up iip-cyto-down
+    core-up core-down ims-up ims-down web-ui-up web-ui-down nginx-up nginx-down ingress-up ingress-down
+    k8s-software-router-up k8s-software-router-down slurm-up slurm-down
+    software-router-up software-router-down localip
 """
 RSTUDIO = """
     setup setup-down launcher-keys-up launcher-keys-down secret-rsp license-down nfs-up nfs-down nfs-pv-up

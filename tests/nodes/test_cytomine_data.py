@@ -179,7 +179,7 @@ def test_data_survives_pods_that_are_killed(data: Data) -> None:
 
 def test_a_rotated_database_password_is_the_only_one_that_gets_in(data: Data) -> None:
     old = data.secret("cytomine-database")
-    data.done("rotate", "cytomine-database", "--yes", *data.flags)
+    data.done("rotate", "cytomine-database", "--yes")
     new = data.secret("cytomine-database")
     assert new != old
     eventually(lambda: data.sql("SELECT 1", new).exit_code == 0, "the new password", within=SLOW, every=1)
