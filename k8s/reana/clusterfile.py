@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from allup import InputError, MappingNode, Node, ScalarNode, SequenceNode, did_you_mean, load_documents
-from k8s.reana.layout import PARTS, Layout, Mount, Part, Variable
+from k8s.reana.layout import DEFAULT, PARTS, Layout, Mount, Part, Variable
 
 _TEXTS = (
     *("version", "config", "config_context", "reana_url"),
@@ -63,7 +63,8 @@ class _File:
         self._name = name
 
     def layout(self, node: Node) -> Layout:
-        top = self._mapping(node, "the file", ("cluster", "components"), required=("cluster", "components"))
+        # Without components, which the old schema asked for, a file says where, and what is 0.6.1's own.
+        top = self._mapping(node, "the file", ("cluster", "components"), required=("cluster",))
         cluster = self._mapping(top["cluster"][1], "cluster", _CLUSTER, required=("type", "version"))
         said: dict[str, Any] = {key: self._text(cluster[key], key) for key in _TEXTS if key in cluster}
         said |= {key: self._switch(cluster[key], key) for key in _SWITCHES if key in cluster}
@@ -82,7 +83,8 @@ class _File:
             kubeconfig = Path(said.pop("config")).expanduser()
             said["kubeconfig"] = str(Path(self._name).expanduser().absolute().parent / kubeconfig)
         lines = {f"cluster.{key}": f"{self._name}:{line}" for key, (line, _) in cluster.items()}
-        return Layout(**said, parts=self._parts(*top["components"]), lines=lines)
+        parts = self._parts(*top["components"]) if "components" in top else DEFAULT.parts
+        return Layout(**said, parts=parts, lines=lines)
 
     def _parts(self, line: int, node: Node) -> Mapping[str, Part]:
         for name, at, _ in node.entries if isinstance(node, MappingNode) else ():

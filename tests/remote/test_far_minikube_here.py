@@ -117,7 +117,7 @@ def test_a_far_minikube_is_used_as_if_it_were_here_and_nothing_is_left(
     assert "Deployment/" in planned.out
     assert "launcher" in inv.fine("k8s.status", "--context", "remote-far")
     layout = inv.fine("reana.plan", "--context", "remote-far", "--cluster-file", str(folder.cluster_file))
-    assert "Deployment/server" in layout
+    assert "Deployment/default/server" in layout
     exported = subprocess.run(
         [
             "sh",

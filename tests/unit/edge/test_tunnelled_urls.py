@@ -1,4 +1,4 @@
-"""P.env leads a platform's URL through the tunnel of a remote, where the remote is the cluster it is about."""
+"""P.env leads a URL of a platform through the tunnel of a remote, where the remote is its cluster."""
 
 from __future__ import annotations
 

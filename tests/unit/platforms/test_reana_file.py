@@ -95,6 +95,15 @@ def test_an_anchor_of_a_list_becomes_every_one_of_its_variables_and_all_values_a
     }
 
 
+def test_a_file_that_only_says_where_has_the_components_of_the_release(tmp_path: Path) -> None:
+    there = layout(tmp_path, RELEASE[: RELEASE.index("components:")])
+    assert {name: part.image for name, part in there.parts.items()} == {
+        CONTROLLER: "reanahub/reana-workflow-controller:0.6.1",
+        SERVER: "reanahub/reana-server:0.6.1",
+        BROKER: "reanahub/reana-message-broker:0.6.0",
+    }
+
+
 def test_a_variable_said_twice_has_its_last_value(tmp_path: Path) -> None:
     again = RELEASE.replace("      - RETRIES: 3\n", "      - RETRIES: 3\n      - RETRIES: 4\n")
     environment = {v.name: v.value for v in layout(tmp_path, again).parts[CONTROLLER].environment}
