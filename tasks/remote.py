@@ -147,9 +147,9 @@ def list_(c: Context, json: bool = False) -> None:
 )
 @edge
 def docker_env(c: Context, name: str = "", json: bool = False, unset: bool = False) -> None:
-    """Print what leads docker to the node's daemon, for eval.
+    """Print what leads docker to the node's daemon, for a shell's eval.
 
-    Example: eval "$(inv remote.docker-env)"
+    Example: inv remote.docker-env far
     """
     from tasks import remoting
 

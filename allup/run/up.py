@@ -25,6 +25,7 @@ from allup.run import ownkeys, pruning, secretsource
 from allup.run.applying import Applier
 from allup.run.assembly import Assembler
 from allup.run.checks import EVERY, Checker
+from allup.run.componentwait import ComponentWait
 from allup.run.instance_run import InstanceRun
 from allup.run.options import RunOptions
 from allup.run.progress import (
@@ -74,10 +75,10 @@ class Up(InstanceRun):
         self._objects_of: dict[str, list[ObjectRef]] = {}
         self._assembler: Assembler
         self._applier: Applier
+        self._waits: ComponentWait
         self._inventory: Inventory
         self._keys: ownkeys.OwnKeys | None = None
         self._surroundings = Surroundings(session.objects)
-        self._waits = self._component_wait(self._surroundings)
 
     def run(self) -> RunFinished:
         """Does all of it. Raises AllupError for what is wrong before the first component starts; what fails
@@ -194,6 +195,7 @@ class Up(InstanceRun):
         if begun.group_kinds != self._inventory.group_kinds or not self._inventory.graph:
             inventories.write(self._objects, replace(begun, graph=graph))
         self._inventory = replace(begun, graph=graph)
+        self._waits = self._component_wait(self._surroundings)  # of the watches that stay
         self._applier = Applier(
             self._session,
             self._assembler,
