@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import pty
 import socket
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 
 from allup.errors import AllupError
 from allup.providers.interface import Wanted
-from tests.cli.invoking import Inv
+from tests.cli.invoking import INV, Inv
 from tests.remote.conftest import Remotes, processes_with
 from tests.remote.far_host import FarHost
 
@@ -78,6 +80,40 @@ def test_a_host_key_that_is_not_known_is_shown_and_never_accepted_silently(
     accepted = Path(inv.environ["XDG_STATE_HOME"]) / "allup" / "known_hosts"
     assert accepted.read_text().startswith(f"[127.0.0.1]:{far.port} ssh-ed25519 ")
     assert '"good": true' in inv.fine("remote.status", "--json")
+
+
+def answered(inv: Inv, answer: str, *words: str) -> tuple[int, str]:
+    """The exit code and standard error of a command that was asked on a terminal, and given *answer*."""
+    keyboard, terminal = pty.openpty()
+    os.write(keyboard, f"{answer}\n".encode())  # the terminal keeps it until it is read
+    with subprocess.Popen(
+        [INV, *words],
+        cwd=inv.checkout,
+        env=inv.environ,
+        stdin=terminal,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        said = process.stderr.read()
+    os.close(terminal)
+    os.close(keyboard)
+    return process.returncode, said
+
+
+def test_a_person_at_a_terminal_is_shown_the_key_and_asked(far: FarHost, inv: Inv) -> None:
+    far.known_hosts.unlink()
+    words = ("remote.up", "far", "--ssh-config", str(far.ssh_config), "--docker", "none")
+    accepted = Path(inv.environ["XDG_STATE_HOME"]) / "allup" / "known_hosts"
+    code, said = answered(inv, "no", *words)
+    assert "SHA256:" in said
+    assert "Type yes if it is the same" in said
+    assert code == 2
+    assert not accepted.exists()
+    code, said = answered(inv, "yes", *words)
+    assert code == 0, said
+    assert f"[127.0.0.1]:{far.port} " in accepted.read_text()
 
 
 def test_a_host_that_is_down_and_one_that_has_no_address(far: FarHost, refused: Try) -> None:
