@@ -43,6 +43,7 @@ from allup.model.secrets import (
     Tls,
     Token,
     Uuid,
+    tls_secret,
 )
 from allup.model.settings import PlatformSettings, setting
 from allup.quantities import Quantity
@@ -101,5 +102,6 @@ __all__ = [
     "scale_to_zero",
     "setting",
     "tcp",
+    "tls_secret",
 ]
 __version__ = "0.1.0"

@@ -126,3 +126,22 @@ class Secret:
     def generated(self) -> bool:
         """True when its values are made here and kept."""
         return not any(isinstance(key, Provided) for key in self.keys.values())
+
+
+def tls_secret(
+    name: str,
+    *,
+    bundle: str,
+    dns_names: tuple[str, ...],
+    help: str,
+    days: int = 365,
+    rotation: str = "browsers that trusted the old CA ask again",
+) -> Secret:
+    """A ``kubernetes.io/tls`` Secret with a server certificate made here and, as ``ca.crt``, its CA."""
+    parts: Mapping[str, Literal["certificate", "private-key", "ca-certificate"]] = {
+        "tls.crt": "certificate",
+        "tls.key": "private-key",
+        "ca.crt": "ca-certificate",
+    }
+    keys = {key: Tls(bundle=bundle, part=part, dns_names=dns_names, days=days) for key, part in parts.items()}
+    return Secret(name, keys, type="kubernetes.io/tls", help=help, rotation=rotation)

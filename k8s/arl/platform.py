@@ -18,10 +18,10 @@ from allup import (
     Quantity,
     RegistryLogin,
     Secret,
-    Tls,
     config_secret,
     http,
     jq,
+    tls_secret,
 )
 from k8s.arl import chart
 from k8s.arl.imagetasks import extra_tasks
@@ -224,15 +224,9 @@ def _login(s: Settings) -> Secret:
 
 
 def _certificate(s: Settings) -> Secret:
-    names = (s.ingress_host,)
-    return Secret(
+    return tls_secret(
         "arl-tls",
-        {
-            "tls.crt": Tls(bundle="ingress", part="certificate", dns_names=names, days=365),
-            "tls.key": Tls(bundle="ingress", part="private-key", dns_names=names, days=365),
-            "ca.crt": Tls(bundle="ingress", part="ca-certificate", dns_names=names, days=365),
-        },
-        type="kubernetes.io/tls",
+        bundle="ingress",
+        dns_names=(s.ingress_host,),
         help="the Ingress' certificate, with a CA of its own",
-        rotation="browsers that trusted the old CA ask again",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from allup import Password, Provided, RsaPrivateKey, RsaPublicKey, Secret, Tls, Uuid
+from allup import Password, Provided, RsaPrivateKey, RsaPublicKey, Secret, Uuid, tls_secret
 
 LOGIN = "cytomine-secrets"
 DATABASE = "cytomine-database"
@@ -92,15 +92,10 @@ def github() -> Secret:
 
 def certificate(server_name: str) -> Secret:
     """A certificate for the public name, with a CA of its own that core and ims trust."""
-    names = (server_name,)
-    return Secret(
+    return tls_secret(
         "cytomine-ingress-tls",
-        {
-            "tls.crt": Tls(bundle="ingress", part="certificate", dns_names=names, days=365),
-            "tls.key": Tls(bundle="ingress", part="private-key", dns_names=names, days=365),
-            "ca.crt": Tls(bundle="ingress", part="ca-certificate", dns_names=names, days=365),
-        },
-        type="kubernetes.io/tls",
+        bundle="ingress",
+        dns_names=(server_name,),
         help="the Ingress' certificate, with a CA of its own",
         rotation="core and ims restart, and browsers that trusted the old CA ask again",
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from allup import Provided, Secret, Tls
+from allup import Provided, Secret, tls_secret
 from k8s.qed import data, images, pods
 from k8s.qed.settings import Settings
 
@@ -121,14 +121,6 @@ def certificate(s: Settings, instance: str) -> Secret:
         }
         return Secret("qed-tls", keys, type="kubernetes.io/tls", help="your certificate")
     names = (s.server_name, "qed-nginx", f"qed-nginx.{s.namespace or instance}.svc")
-    return Secret(
-        "qed-tls",
-        {
-            "tls.crt": Tls(bundle="nginx", part="certificate", dns_names=names, days=365),
-            "tls.key": Tls(bundle="nginx", part="private-key", dns_names=names, days=365),
-            "ca.crt": Tls(bundle="nginx", part="ca-certificate", dns_names=names, days=365),
-        },
-        type="kubernetes.io/tls",
-        help="nginx' certificate, with a CA of its own",
-        rotation="browsers that trusted the old CA ask again",
+    return tls_secret(
+        "qed-tls", bundle="nginx", dns_names=names, help="nginx' certificate, with a CA of its own"
     )

@@ -20,7 +20,6 @@ from allup import (
     Provided,
     Quantity,
     Secret,
-    Tls,
     Token,
     Verify,
     command,
@@ -28,6 +27,7 @@ from allup import (
     config_secret,
     http,
     tcp,
+    tls_secret,
 )
 from k8s.reana import admin, wiring
 from k8s.reana.deployed import LOGIN_OF_0_6, NAMESPACE, Deployed, deployed
@@ -243,14 +243,10 @@ def _login_secrets(s: Settings) -> Sequence[Secret]:
 
 
 def _certificate(host: str) -> Secret:
-    def part(part: Any) -> Tls:
-        return Tls(bundle="ingress", part=part, dns_names=(host,), days=365)
-
-    keys = {"tls.crt": part("certificate"), "tls.key": part("private-key"), "ca.crt": part("ca-certificate")}
-    return Secret(
+    return tls_secret(
         "reana-tls",
-        keys,
-        type="kubernetes.io/tls",
+        bundle="ingress",
+        dns_names=(host,),
         help="the Ingress' certificate, with a CA of its own",
         rotation="browsers and clients that trusted the old CA ask again",
     )

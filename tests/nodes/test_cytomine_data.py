@@ -8,23 +8,18 @@ the order they are written.
 from __future__ import annotations
 
 import base64
-import json
 import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import pytest
 
 from allup.cluster import streams
 from allup.cluster.streams import CommandResult
-from allup.images import description, making
 from allup.sandbox import Sandboxes, SandboxStatus
 from tests.cluster.platforms_for_tests import Instance, eventually
-from tests.conftest import CHECKOUT
+from tests.nodes.installed import Installed, own_image
 from tests.nodes.node_for_tests import NAME
 
 pytestmark = pytest.mark.nodes
@@ -37,43 +32,20 @@ SLOW = 240.0  # an Erlang machine on two busy cores
 
 
 @dataclass(frozen=True)
-class Data:
-    """The installation, as a person has it: by ``inv`` with *flags*; *seen* looks at its objects."""
+class Data(Installed):
+    """Brought up with *flags*."""
 
-    environ: Mapping[str, str]
-    context: str
-    seen: Instance
     flags: tuple[str, ...]
 
-    def run(self, task: str, *words: str) -> subprocess.CompletedProcess[str]:
-        here = ("--context", self.context, "--instance", self.seen.name)
-        return subprocess.run(
-            [Path(sys.executable).with_name("inv"), f"cytomine.{task}", *words, *here],
-            cwd=CHECKOUT,
-            env=self.environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-
-    def done(self, task: str, *words: str) -> str:
-        """Standard output of a task that ended well."""
-        ended = self.run(task, *words)
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-        return ended.stdout
-
-    def up(self) -> list[dict[str, object]]:
+    def up(self) -> list[dict[str, Any]]:
         """Brings the three up; what it told."""
-        said = self.done("all-up", *self.flags, "--only", PARTS, "--json").splitlines()
-        return [json.loads(line) for line in said]
+        return self.told("all-up", *self.flags, "--only", PARTS)
 
     def execute(self, pod: str, *command: str, container: str = "") -> CommandResult:
         api, namespace = self.seen.outside.api, self.seen.namespace
         return streams.execute(api, namespace, pod, list(command), container=container, timeout=120)
 
-    def secret(self, name: str) -> str:
+    def password(self, name: str) -> str:
         return base64.b64decode(self.seen.get(f"Secret/{name}")["data"]["password"]).decode()
 
     def sql(self, statement: str, password: str) -> CommandResult:
@@ -108,19 +80,14 @@ def data(
 ) -> Iterator[Data]:
     flags = ["--postgis-style", "official", "--postgis-extensions", "ltree"]
     for part, name in IMAGES.items():
-        described = description.read(CHECKOUT / "images", name)
-        if not making.cached(described, sandbox_environ, making.this_machine()) and not shutil.which(
-            "mmdebstrap"
-        ):
-            pytest.skip("mmdebstrap is not installed: apt-get install -y mmdebstrap")
-        made = making.make(described, sandbox_environ, say=print)
+        made = own_image(name, sandbox_environ)
         sandboxes.load_image(NAME, made.file)
         flags += [f"--{part}-image", made.reference.full, f"--{part}-uid", str(UIDS[part])]
         flags += [f"--{part}-cpu", "20m"]
     folder = tmp_path_factory.mktemp("cytomine")
     seen = Instance(node.kubeconfig, node.context, f"cytomine{os.getpid()}", folder)
     try:
-        yield Data(sandbox_environ, node.context, seen, tuple(flags))
+        yield Data("cytomine", sandbox_environ, node.context, seen, tuple(flags))
     finally:
         seen.discard()
 
@@ -134,20 +101,20 @@ def test_they_become_ready_by_their_probes_and_a_second_run_changes_nothing(data
 
 def test_the_right_password_gets_in_and_a_wrong_one_does_not(data: Data) -> None:
     right = data.sql(
-        "SELECT extname FROM pg_extension WHERE extname = 'ltree'", data.secret("cytomine-database")
+        "SELECT extname FROM pg_extension WHERE extname = 'ltree'", data.password("cytomine-database")
     )
     assert (right.exit_code, right.stdout.strip()) == (0, "ltree"), right.stderr
     for wrong in ("docker", "router", "x"):
         refused = data.sql("SELECT 1", wrong)
         assert refused.exit_code != 0
         assert "password authentication failed" in refused.stderr
-    assert data.broker("authenticate_user", "router", data.secret("cytomine-rabbitmq")).exit_code == 0
+    assert data.broker("authenticate_user", "router", data.password("cytomine-rabbitmq")).exit_code == 0
     for user, password in (("router", "router"), ("guest", "guest")):
         assert data.broker("authenticate_user", user, password).exit_code != 0
 
 
 def test_no_password_is_in_an_argument_list_or_a_log(data: Data) -> None:
-    passwords = (data.secret("cytomine-database"), data.secret("cytomine-rabbitmq"))
+    passwords = (data.password("cytomine-database"), data.password("cytomine-rabbitmq"))
     for pod in ("cytomine-postgis-0", "cytomine-rabbitmq-0"):
         arguments = data.execute(pod, "sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '").stdout
         assert arguments
@@ -158,7 +125,7 @@ def test_no_password_is_in_an_argument_list_or_a_log(data: Data) -> None:
 
 
 def test_data_survives_pods_that_are_killed(data: Data) -> None:
-    password = data.secret("cytomine-database")
+    password = data.password("cytomine-database")
     made = data.sql("CREATE TABLE slides (name text); INSERT INTO slides VALUES ('one')", password)
     assert made.exit_code == 0, made.stderr
     declared = data.broker(
@@ -178,9 +145,9 @@ def test_data_survives_pods_that_are_killed(data: Data) -> None:
 
 
 def test_a_rotated_database_password_is_the_only_one_that_gets_in(data: Data) -> None:
-    old = data.secret("cytomine-database")
+    old = data.password("cytomine-database")
     data.done("rotate", "cytomine-database", "--yes")
-    new = data.secret("cytomine-database")
+    new = data.password("cytomine-database")
     assert new != old
     eventually(lambda: data.sql("SELECT 1", new).exit_code == 0, "the new password", within=SLOW, every=1)
     assert "password authentication failed" in data.sql("SELECT 1", old).stderr
@@ -191,5 +158,5 @@ def test_it_goes_down_keeps_its_data_and_finds_them_again(data: Data) -> None:
     data.done("all-down", "--yes")
     assert data.seen.items("Pod") == []
     data.up()
-    assert data.sql("SELECT name FROM slides", data.secret("cytomine-database")).stdout.strip() == "one"
+    assert data.sql("SELECT name FROM slides", data.password("cytomine-database")).stdout.strip() == "one"
     data.done("all-down", "--purge", "--yes")

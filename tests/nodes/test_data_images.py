@@ -8,7 +8,6 @@ follow one installation through its life, in the order they are written.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,10 +16,9 @@ import pytest
 from allup import Component
 from allup.cluster import streams
 from allup.cluster.streams import CommandResult
-from allup.images import description, making
 from allup.sandbox import Sandboxes, SandboxStatus
 from tests.cluster.platforms_for_tests import Instance, Object, Told, eventually, obj
-from tests.conftest import CHECKOUT
+from tests.nodes.installed import own_image
 from tests.nodes.node_for_tests import NAME, PATIENCE
 
 pytestmark = pytest.mark.nodes
@@ -45,12 +43,7 @@ def images(node: SandboxStatus, sandboxes: Sandboxes, sandbox_environ: dict[str,
     """The node has all of them: what each is called."""
     found = {}
     for name in NAMES:
-        described = description.read(CHECKOUT / "images", name)
-        if not making.cached(described, sandbox_environ, making.this_machine()) and not shutil.which(
-            "mmdebstrap"
-        ):
-            pytest.skip("mmdebstrap is not installed: apt-get install -y mmdebstrap")
-        made = making.make(described, sandbox_environ, say=print)
+        made = own_image(name, sandbox_environ)
         sandboxes.load_image(NAME, made.file)
         found[name] = made.reference.full
     return found

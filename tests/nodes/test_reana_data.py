@@ -8,20 +8,19 @@ The tests follow one installation through its life, in the order they are writte
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from allup.images import description, making
 from allup.sandbox import Sandboxes, SandboxStatus
 from tests.cluster.platforms_for_tests import Instance, eventually
 from tests.conftest import CHECKOUT
 from tests.nodes.amqp_login import logs_in
+from tests.nodes.installed import Installed, own_image
 from tests.nodes.node_for_tests import NAME, PATIENCE
 
 # Restarts of an Erlang on a busy machine: minutes. What hangs is ended by the commands' own timeouts.
@@ -39,38 +38,12 @@ SLOW = "500"
 INV = str(Path(sys.executable).with_name("inv"))
 
 
-@dataclass(frozen=True)
-class Reana:
-    """The installation, as a person has it: by ``inv``; *seen* looks at its objects."""
+class Reana(Installed):
+    """The installation, and what is asked in its pods."""
 
-    environ: Mapping[str, str]
-    context: str
-    seen: Instance
-
-    def run(self, name: str, *words: str) -> subprocess.CompletedProcess[str]:
-        cut = words.index("--") if "--" in words else len(words)
-        here = (*words[:cut], "--context", self.context, "--instance", self.seen.name, *words[cut:])
-        return subprocess.run(
-            [INV, f"reana.{name}", *here],
-            cwd=CHECKOUT,
-            env=self.environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=550,
-            check=False,
-        )
-
-    def done(self, name: str, *words: str) -> str:
-        """Standard output of a task that ended well."""
-        ended = self.run(name, *words)
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-        return ended.stdout
-
-    def up(self) -> list[dict[str, object]]:
+    def up(self) -> list[dict[str, Any]]:
         """What an up says, a line each."""
-        flags = ("--timeout", SLOW, "--json")
-        return [json.loads(line) for line in self.done("all-up", *flags).splitlines()]
+        return self.told("all-up", "--timeout", SLOW)
 
     def shell(self, component: str, script: str) -> subprocess.CompletedProcess[str]:
         return self.run("exec", component, "--", "sh", "-c", script)
@@ -85,10 +58,6 @@ class Reana:
         connect = 'PGPASSWORD="$POSTGRES_PASSWORD" psql -h "$POD_IP" -U reana -d reana -tAc'
         return self.said("db", f'{connect} "{statement}"')
 
-    def forwarded(self, service: str, port: int) -> str:
-        said = json.loads(self.done("forward", f"svc/{service}", f":{port}", "--background", "--json"))
-        return str(said["ports"][0]).partition(" ")[0]
-
 
 @pytest.fixture(scope="module")
 def reana(
@@ -100,11 +69,7 @@ def reana(
     environ = dict(sandbox_environ)
     settings = []
     for component, name in IMAGES.items():
-        described = description.read(CHECKOUT / "images", name)
-        kept = making.cached(described, sandbox_environ, making.this_machine())
-        if not kept and not shutil.which("mmdebstrap"):
-            pytest.skip("mmdebstrap is not installed: apt-get install -y mmdebstrap")
-        made = making.make(described, sandbox_environ, say=print)
+        made = own_image(name, sandbox_environ)
         if made.reference.full not in sandboxes.images(NAME):
             sandboxes.load_image(NAME, made.file)
         settings.append(f"  {component}_image: {made.reference.full}")
@@ -113,7 +78,7 @@ def reana(
     environ["INVOKE_RUNTIME_CONFIG"] = str(folder / "settings.yaml")
     seen = Instance(node.kubeconfig, node.context, "reana", folder)
     seen.namespace = "default"
-    ours = Reana(environ, node.context, seen)
+    ours = Reana("reana", environ, node.context, seen)
     try:
         yield ours
     finally:
