@@ -188,6 +188,31 @@ def test_the_tunnel_comes_back_when_the_host_does_and_a_running_all_up_survives(
     inv.fine("arl.all-down", "--context", "remote-far", "--purge", "--yes")
 
 
+def test_an_all_up_whose_host_stays_away_fails_with_a_sentence(
+    far: FarHost, inv: Inv, here: Remotes, server: Api
+) -> None:
+    folder, _ = here.up()
+    with subprocess.Popen(
+        [INV, "arl.all-up", "--context", "remote-far", "--timeout", "10"],
+        cwd=inv.checkout,
+        env=inv.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        far.kill()
+        _, errors = running.communicate(timeout=120)
+    assert running.returncode in (1, 3)
+    assert "Traceback" not in errors
+    assert "127.0.0.1" in errors.splitlines()[-1], errors
+    assert "127.0.0.1" in inv.refused("arl.plan", "--context", "remote-far", code=3)
+    far.start()
+    link_of(folder, is_up=True)
+    inv.fine("arl.all-down", "--context", "remote-far", "--purge", "--yes")
+
+
 def test_a_remote_whose_host_is_away_is_taken_back_here_and_later_there(
     far: FarHost, inv: Inv, here: Remotes, server: Api
 ) -> None:
