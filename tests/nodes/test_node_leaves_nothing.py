@@ -108,6 +108,7 @@ def filled(
     before = host.seen()
     try:
         status = sandboxes.up(NAME, real=True)
+        assert status.memory_bytes < 10**9, "a real node fits into a gigabyte, without workload"
         sandboxes.load_image(NAME, image)
         instance = _instance(status, tmp_path)
         volume = {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}

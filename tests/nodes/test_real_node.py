@@ -39,13 +39,10 @@ def web(node: SandboxStatus, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         ours.discard()
 
 
-def test_the_node_is_no_simulated_one_and_fits_into_a_gigabyte(
-    web: Instance, sandboxes: Sandboxes, node: SandboxStatus
-) -> None:
+def test_the_node_is_no_simulated_one(web: Instance, sandboxes: Sandboxes, node: SandboxStatus) -> None:
     assert simulated_nodes(web.outside.objects) == frozenset()
     status = sandboxes.status(NAME)
     assert (status.running, status.real, status.nodes) == (True, True, 1)
-    assert status.memory_bytes < 10**9
 
 
 def test_a_pod_of_a_loaded_image_runs_and_its_log_is_there(web: Instance) -> None:
