@@ -22,13 +22,17 @@ NAME = "demo"
 PORTS = (8888, 8787)  # of this machine, which people click on
 
 
+_OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")
+
+
 def _make(environ: Mapping[str, str], *flags: str) -> subprocess.CompletedProcess[str]:
     # The virtual environment is the one that runs this test; make shall not renew it.
     command = ["make", "--old-file=.venv/.installed", *flags, "demo"]
     return subprocess.run(
         command,
         cwd=CHECKOUT,
-        env=dict(environ),
+        # A make of its own, when a make runs the tests: one inside another tells which folder it is in.
+        env={name: value for name, value in environ.items() if name not in _OF_MAKE},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
