@@ -71,9 +71,19 @@ class Record:
         return self.place is not None
 
     @property
+    def workers(self) -> int:
+        """How many real nodes it has; 0 where they are simulated."""
+        return self.nodes if self.real else 0
+
+    @property
+    def addresses(self) -> Addresses | None:
+        """Those of its first real node; None where nodes are simulated."""
+        return None if self.place is None else Addresses(self.place, self.nodes)
+
+    @property
     def address(self) -> str:
         """Where the API server listens."""
-        return LOOPBACK if self.place is None else Addresses(self.place).host
+        return self.addresses.host if self.addresses else LOOPBACK
 
     @classmethod
     def read(cls, file: Path) -> Record | None:

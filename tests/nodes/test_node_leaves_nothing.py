@@ -13,7 +13,7 @@ import pytest
 
 from allup.sandbox import Sandboxes, SandboxStatus, Step
 from allup.sandbox.clock import SystemClock
-from allup.sandbox.node.lifecycle import Marks
+from allup.sandbox.node.clearing import Marks
 from allup.sandbox.paths import StateFolder
 from tests.cluster.platforms_for_tests import Instance, claim, eventually, service, unique_name
 from tests.nodes.node_for_tests import PATIENCE, PORT, program, run, server
