@@ -9,7 +9,18 @@ from pathlib import Path
 from typing import ClassVar
 
 from allup.errors import ClusterError, InputError
-from allup.providers.interface import CannotDo, ClusterState, Done, Lacking, State, Wanted, flag_of
+from allup.providers.interface import (
+    CannotDo,
+    ClusterState,
+    Done,
+    Lacking,
+    NodeState,
+    State,
+    Wanted,
+    flag_of,
+)
+from allup.sandbox import nodes
+from allup.sandbox.names import node_programs
 from allup.sandbox.progress import Progress
 from allup.sandbox.sandboxes import Sandboxes
 from allup.sandbox.status import SandboxStatus, context_name
@@ -124,7 +135,23 @@ def _shown(status: SandboxStatus) -> ClusterState:
         ("created", status.created),
     )
     return ClusterState(
-        KIND, status.name, _state(status), status.context, facts=facts, processes=status.processes
+        KIND, status.name, _state(status), status.context, _workers(status), facts, status.processes
+    )
+
+
+def _workers(status: SandboxStatus) -> tuple[NodeState, ...]:
+    """Each real node where there are several; a single one is what the processes tell."""
+    if len(status.node_addresses) < 2:
+        return ()
+    alive = {process.name for process in status.processes if process.alive}
+    return tuple(
+        NodeState(
+            nodes.names(status.name, number)[-1],
+            "worker",
+            "running" if alive.issuperset(node_programs(number)) else "stopped",
+            address,
+        )
+        for number, address in enumerate(status.node_addresses, start=1)
     )
 
 

@@ -223,6 +223,7 @@ class Sandboxes:
             created=record.created,
             nodes=record.nodes,
             real=record.real,
+            node_addresses=record.node_addresses,
         )
 
     def _stop(self, folder: StateFolder) -> bool:
