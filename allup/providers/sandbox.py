@@ -19,7 +19,6 @@ from allup.providers.interface import (
     Wanted,
     flag_of,
 )
-from allup.sandbox import nodes
 from allup.sandbox.names import node_programs
 from allup.sandbox.progress import Progress
 from allup.sandbox.sandboxes import Sandboxes
@@ -143,6 +142,8 @@ def _workers(status: SandboxStatus) -> tuple[NodeState, ...]:
     """Each real node where there are several; a single one is what the processes tell."""
     if len(status.node_addresses) < 2:
         return ()
+    from allup.sandbox import nodes
+
     alive = {process.name for process in status.processes if process.alive}
     return tuple(
         NodeState(
