@@ -23,6 +23,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
     help={
         **WHICH,
         "nodes": "how many; sandbox: simulated (default: 2), or real for one that runs containers",
+        "workers": "how many nodes run containers, 1 to 4 (sandbox, with --nodes real; default: 1)",
         "driver": "minikube's driver, such as docker or kvm2",
         "cpus": "CPUs of a node (minikube)",
         "memory": "memory of a node, such as 8g (minikube)",
@@ -41,6 +42,7 @@ def up(
     name: str | None = None,
     profile: str | None = None,
     nodes: str | None = None,
+    workers: str | None = None,
     driver: str | None = None,
     cpus: str | None = None,
     memory: str | None = None,
@@ -68,6 +70,7 @@ def up(
         cpus=cpus,
         memory=memory,
         nodes=nodes,
+        workers=workers,
         addons=names(addons),
         mount=mount,
         kubernetes_version=kubernetes_version,

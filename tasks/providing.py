@@ -50,6 +50,8 @@ def chosen(provider: str | None, name: str | None, profile: str | None) -> Provi
 
 def up(cluster: Provider, wanted: Wanted) -> None:
     """Brings it up, and says what was done and how to go there."""
+    if wanted.workers is not None and cluster.kind != SANDBOX:
+        raise InputError("--workers", f"is the sandbox's; {cluster.kind} has --nodes or nothing of the kind")
     with progress() as told:
         done = cluster.up(wanted, told)
     _renew_choice(cluster)

@@ -38,6 +38,7 @@ class Wanted:
     cpus: str | None = None
     memory: str | None = None
     nodes: str | None = None
+    workers: str | None = None
     addons: tuple[str, ...] = ()
     mount: str | None = None
     kubernetes_version: str | None = None

@@ -9,13 +9,23 @@ from pathlib import Path
 from typing import ClassVar
 
 from allup.errors import ClusterError, InputError
-from allup.providers.interface import CannotDo, ClusterState, Done, Lacking, State, Wanted, flag_of
+from allup.providers.interface import (
+    CannotDo,
+    ClusterState,
+    Done,
+    Lacking,
+    NodeState,
+    State,
+    Wanted,
+    flag_of,
+)
+from allup.sandbox.names import node_programs
 from allup.sandbox.progress import Progress
 from allup.sandbox.sandboxes import Sandboxes
 from allup.sandbox.status import SandboxStatus, context_name
 
 KIND = "sandbox"
-_TAKES = ("nodes",)
+_TAKES = ("nodes", "workers")
 
 
 @dataclass(frozen=True)
@@ -46,10 +56,13 @@ class Sandbox(Lacking):
             way_out = "minikube and kind do: choose one with --provider"
             raise CannotDo("the sandbox", f"takes no {flag_of(refused[0])}", next_step=way_out)
         began = self.monotonic()
+        workers = _number("--workers", wanted.workers)
         if wanted.nodes == "real":
-            status = self.sandboxes.up(self.name, real=True, progress=told)
+            status = self.sandboxes.up(self.name, real=True, workers=workers, progress=told)
+        elif workers is not None:
+            raise InputError("--workers", "is for real nodes", next_step="Give --nodes real with it")
         else:
-            number = _number(wanted.nodes)
+            number = _number("--nodes", wanted.nodes)
             simulated = None if number is None else False
             status = self.sandboxes.up(self.name, nodes=number, real=simulated, progress=told)
         seconds = self.monotonic() - began
@@ -115,13 +128,31 @@ class Sandbox(Lacking):
 
 def _shown(status: SandboxStatus) -> ClusterState:
     facts = (
-        ("nodes", "real" if status.real else str(status.nodes)),
+        ("nodes", _size(status)),
         ("server", status.server),
         ("kubeconfig", str(status.kubeconfig)),
         ("created", status.created),
     )
     return ClusterState(
-        KIND, status.name, _state(status), status.context, facts=facts, processes=status.processes
+        KIND, status.name, _state(status), status.context, _workers(status), facts, status.processes
+    )
+
+
+def _workers(status: SandboxStatus) -> tuple[NodeState, ...]:
+    """Each real node where there are several; a single one is what the processes tell."""
+    if len(status.node_addresses) < 2:
+        return ()
+    from allup.sandbox import nodes
+
+    alive = {process.name for process in status.processes if process.alive}
+    return tuple(
+        NodeState(
+            nodes.names(status.name, number)[-1],
+            "worker",
+            "running" if alive.issuperset(node_programs(number)) else "stopped",
+            address,
+        )
+        for number, address in enumerate(status.node_addresses, start=1)
     )
 
 
@@ -131,13 +162,21 @@ def _state(status: SandboxStatus) -> State:
     return "broken" if any(process.alive for process in status.processes) else "stopped"
 
 
+def _size(status: SandboxStatus) -> str:
+    if status.real:
+        return "real" if status.nodes == 1 else f"{status.nodes} real"
+    return str(status.nodes)
+
+
 def _nodes(status: SandboxStatus) -> str:
-    return "a real node" if status.real else f"{status.nodes} node{'s' if status.nodes != 1 else ''}"
+    if status.real:
+        return "a real node" if status.nodes == 1 else f"{status.nodes} real nodes"
+    return f"{status.nodes} node{'s' if status.nodes != 1 else ''}"
 
 
-def _number(given: str | None) -> int | None:
+def _number(flag: str, given: str | None) -> int | None:
     if given is None:
         return None
     if given.isascii() and given.isdigit():
         return int(given)
-    raise InputError("--nodes", f"{given!r} is not a whole number")
+    raise InputError(flag, f"{given!r} is not a whole number")

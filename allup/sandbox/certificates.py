@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from allup.sandbox.names import of_node
 from allup.sandbox.paths import write_private
 
 _LIFETIME = datetime.timedelta(days=3650)
@@ -48,11 +49,18 @@ CERTIFICATES = (
 )
 
 
-def for_node(name: str) -> tuple[Wanted, ...]:
-    """What a real node called *name* needs besides; the kubelet has no more rights than any node's."""
+def for_nodes(names: Sequence[str]) -> tuple[Wanted, ...]:
+    """What real nodes of these names need besides; a kubelet has no more rights than its node's."""
+    each = (
+        wanted
+        for number, name in enumerate(names, start=1)
+        for wanted in (
+            Wanted(of_node("kubelet", number), f"system:node:{name}", "system:nodes"),
+            Wanted(of_node("kubelet-server", number), name, server=True, client=False),
+        )
+    )
     return (
-        Wanted("kubelet", f"system:node:{name}", "system:nodes"),
-        Wanted("kubelet-server", name, server=True, client=False),
+        *each,
         Wanted("kube-proxy", "system:kube-proxy"),
         Wanted("coredns", "coredns", "system:masters"),
         Wanted("local-path-provisioner", "local-path-provisioner", "system:masters"),

@@ -44,7 +44,8 @@ def server_addresses(addresses: Addresses | None) -> tuple[str, ...]:
     """What clients call the servers of the sandbox by."""
     if addresses is None:
         return _SERVER_ADDRESSES
-    return (LOOPBACK, addresses.kubernetes, addresses.host, addresses.node)
+    nodes = (addresses.of(number).node for number in addresses.every_number)
+    return (LOOPBACK, addresses.kubernetes, addresses.host, *nodes)
 
 
 def programs(

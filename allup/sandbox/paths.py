@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from allup.errors import ClusterError, InputError
+from allup.sandbox import names
 
 # 40, not a label's 63: the name becomes part of node names and of the context's name.
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
@@ -94,13 +95,17 @@ class StateFolder:
 
     @property
     def node(self) -> Path:
-        """The files of a real node; only a sandbox that has one has the folder."""
-        return self.root / "node"
+        """The files of the first real node; only a sandbox that has one has the folder."""
+        return self.of_node(1)
 
     @property
     def lock(self) -> Path:
         """Beside the folder, not in it: it must outlive the folder's deletion."""
         return self.root.parent / f"{self.root.name}.lock"
+
+    def of_node(self, number: int) -> Path:
+        """The files of real node *number*."""
+        return self.root / names.of_node("node", number)
 
     def make(self) -> None:
         """Create the folders, readable by their owner alone."""

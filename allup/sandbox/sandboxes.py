@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,14 @@ from allup.errors import ClusterError, InputError
 from allup.sandbox import processes
 from allup.sandbox.clock import Clock, SystemClock
 from allup.sandbox.locks import file_lock
-from allup.sandbox.paths import StateFolder, checkout_key, explained, state_home, valid_name
+from allup.sandbox.paths import (
+    StateFolder,
+    checkout_key,
+    explained,
+    state_home,
+    valid_name,
+    write_private,
+)
 from allup.sandbox.progress import Progress, Step, silent
 from allup.sandbox.status import ProcessStatus, Record, SandboxStatus, context_name
 
@@ -44,13 +52,15 @@ class Sandboxes:
         *,
         nodes: int | None = None,
         real: bool | None = None,
+        workers: int | None = None,
         extra_stages: Sequence[Path] | None = None,
         progress: Progress = silent,
     ) -> SandboxStatus:
         """Bring sandbox *name* up until its nodes are Ready; build the tools first if they are not built.
 
-        *real* asks for one node that runs containers instead of simulated ones (Linux, root); a sandbox stays
-        what it was made as, and None means that, or simulated for a new one.
+        *real* asks for nodes that run containers instead of simulated ones (Linux, root), *workers* for how
+        many of those (1 to 4); a sandbox stays what it was made as, and None means that, or for a new one
+        simulated nodes and one worker.
 
         *nodes* and *extra_stages* (see allup.sandbox.stages) are remembered; None means as before, which is 2
         nodes and no extra stages for a new one. What runs already is left running; what died is started
@@ -69,6 +79,7 @@ class Sandboxes:
         before = Record.read(folder.record)
         _same_kind(name, before, real)
         real = before.real if before else bool(real)
+        _check_workers(name, before, real, workers)
         if real:
             from allup.sandbox.node import requirements
 
@@ -79,26 +90,28 @@ class Sandboxes:
         if tools is None:
             raise ClusterError("the sandbox's tools", "vanished from the cache", next_step="Run it again")
         with explained(self._folder, "XDG_STATE_HOME"), self._locked(folder, name, "starting", progress):
-            node = self._node(name, folder, Record.read(folder.record)) if real else None
-            start: Startup = startup.Startup(name, folder, tools, self._clock, progress, node)
-            started = start.run(nodes, extra_stages)
+            with self._claimed(folder, workers or 1) if real else nullcontext():
+                our_nodes = self._nodes(name, folder) if real else ()
+                start: Startup = startup.Startup(name, folder, tools, self._clock, progress, our_nodes)
+                started = start.run(nodes, extra_stages)
             return replace(self.status(name), already_running=not started)
 
     def load_image(self, name: str, tar: Path) -> tuple[str, ...]:
-        """Load every image of *tar* (docker or OCI archive) into the real node of *name*.
+        """Load every image of *tar* (docker or OCI archive) into every real node of *name*.
 
         Their references, as pods are to name them (with imagePullPolicy IfNotPresent or Never). InputError:
         no such sandbox or file, simulated nodes, not an image. ClusterError: the node does not run.
         """
-        return self._real_node(name).load_image(tar)
+        return [node.load_image(tar) for node in self._real_nodes(name)][-1]
 
     def images(self, name: str) -> tuple[str, ...]:
-        """The references of every image that the real node of *name* has; InputError as load_image."""
-        return self._real_node(name).images()
+        """The references of every image that all real nodes of *name* have; InputError as load_image."""
+        first, *others = (node.images() for node in self._real_nodes(name))
+        return tuple(image for image in first if all(image in images for images in others))
 
     def node_address(self, name: str) -> str:
-        """The address of the real node of *name*, for NodePorts; InputError as load_image."""
-        return self._real_node(name).addresses.node
+        """The address of the first real node of *name*, for NodePorts; InputError as load_image."""
+        return self._real_nodes(name)[0].addresses.node
 
     def down(self, name: str = DEFAULT_NAME, *, progress: Progress = silent) -> bool:
         """Stop every process of *name* and keep its state; whether there was any to stop."""
@@ -144,32 +157,49 @@ class Sandboxes:
         """The kubeconfig file of *name*; InputError if there is no such sandbox."""
         return self.status(name).kubeconfig
 
-    def _real_node(self, name: str) -> RealNode:
+    def _real_nodes(self, name: str) -> tuple[RealNode, ...]:
         if not self.status(name).real:
             raise InputError(
                 f"sandbox {name!r}",
                 "its nodes are simulated and run no images",
                 next_step="inv cluster.up --name OTHER --nodes real makes a sandbox with a real node",
             )
-        folder = self._state(name)
-        return self._node(name, folder, Record.read(folder.record))
+        return self._nodes(name, self._state(name))
 
-    def _node(self, name: str, folder: StateFolder, record: Record | None) -> RealNode:
+    def _nodes(self, name: str, folder: StateFolder) -> tuple[RealNode, ...]:
+        """The real nodes of a sandbox that has a record."""
         from allup.sandbox import build
-        from allup.sandbox.node import links
-        from allup.sandbox.node.addresses import Addresses, free_place
         from allup.sandbox.node.lifecycle import RealNode
 
         tools = build.node_built(self._environ)
         if tools is None:
             raise ClusterError("the real node's tools", "are not built", next_step="Run inv cluster.up")
-        if record is not None and record.place is not None:
-            addresses = Addresses(record.place)
-        else:
+        record = Record.read(folder.record)
+        addresses = record.addresses if record else None
+        assert addresses is not None, "claimed before, or looked at by the caller"
+        return tuple(
+            RealNode(name, folder, tools, addresses.of(number), self._environ, self._clock)
+            for number in addresses.every_number
+        )
+
+    @contextmanager
+    def _claimed(self, folder: StateFolder, workers: int) -> Iterator[None]:
+        """Within the block a new sandbox's record has addresses that nobody else on this machine chooses."""
+        from allup.sandbox.node import links
+        from allup.sandbox.node.claiming import claimed
+
+        def taken() -> list[int]:
             others = map(Record.read, state_home(self._environ).glob("*/*/sandbox.json"))
-            places = [other.place for other in others if other is not None and other.place is not None]
-            addresses = free_place(links.routes(), places)
-        return RealNode(name, folder, tools, addresses, self._environ, self._clock)
+            return [other.place for other in others if other is not None and other.place is not None]
+
+        if folder.record.exists():
+            yield
+            return
+        with claimed(links.routes, taken) as addresses:
+            now = datetime.datetime.now(datetime.UTC).isoformat("T", "seconds")
+            folder.make()
+            write_private(folder.record, Record(now, workers, place=addresses.place).written())
+            yield
 
     def _state(self, name: str) -> StateFolder:
         return StateFolder(self._folder / valid_name(name))
@@ -181,7 +211,7 @@ class Sandboxes:
         from allup.sandbox.names import APISERVER, programs
 
         known = processes.recorded(folder.processes)
-        every = programs(real=record.real)
+        every = programs(workers=record.workers)
         found = tuple(_process_status(known[program]) for program in every if program in known)
         return SandboxStatus(
             name=name,
@@ -193,11 +223,12 @@ class Sandboxes:
             created=record.created,
             nodes=record.nodes,
             real=record.real,
+            node_addresses=record.node_addresses,
         )
 
     def _stop(self, folder: StateFolder) -> bool:
         from allup.sandbox.control_plane import end_in_order
-        from allup.sandbox.node.lifecycle import clear
+        from allup.sandbox.node.clearing import clear
 
         had_node = clear(folder, self._clock)
         known = processes.recorded(folder.processes)
@@ -228,6 +259,24 @@ def _same_kind(name: str, before: Record | None, real: bool | None) -> None:
         f"has {has}, which cannot be changed into {other}",
         next_step="Give the other one another --name, or delete this one first: inv cluster.delete",
     )
+
+
+def _check_workers(name: str, before: Record | None, real: bool, workers: int | None) -> None:
+    """InputError if the sandbox cannot have that many real nodes, or has another number."""
+    from allup.sandbox.node.clearing import MOST_WORKERS
+
+    if workers is None:
+        return
+    if not real:
+        raise InputError("--workers", "is for real nodes", next_step="Give --nodes real with it")
+    if not 1 <= workers <= MOST_WORKERS:
+        raise InputError("--workers", f"{workers} is not possible; a sandbox has 1 to {MOST_WORKERS} of them")
+    if before is not None and before.workers != workers:
+        raise InputError(
+            f"sandbox {name!r}",
+            f"was made with --workers {before.workers} and keeps that number",
+            next_step=f"Give another one another --name, or run inv cluster.delete --name {name} first",
+        )
 
 
 def _process_status(process: processes.Owned) -> ProcessStatus:

@@ -29,8 +29,9 @@ from allup.sandbox.names import (
     SCHEDULER,
     STORAGE,
 )
+from allup.sandbox.node.clearing import clear
 from allup.sandbox.node.configs import PROVISIONER
-from allup.sandbox.node.lifecycle import RealNode, clear
+from allup.sandbox.node.lifecycle import RealNode
 from allup.sandbox.paths import StateFolder, write_private
 from allup.sandbox.progress import Progress, Step
 from allup.sandbox.status import DEFAULT_NODES, Record, context_name
@@ -39,7 +40,6 @@ _LIMIT = 120.0
 _TRIES = 3
 _ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
 _CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
-_NODE_CLIENTS = (KUBELET, KUBE_PROXY, COREDNS, STORAGE)
 
 
 class PortTaken(ClusterError):
@@ -56,25 +56,26 @@ class Startup:
         tools: Tools,
         clock: Clock,
         progress: Progress,
-        node: RealNode | None = None,
+        real: Sequence[RealNode] = (),
     ) -> None:
         self._name = name
         self._folder = folder
         self._tools = tools
-        self._node = node
+        self._real = real
         self._clock = clock
         self._progress = progress
         self._began = clock.monotonic()
         self._launched: list[processes.Owned] = []
-        self._anew = False
+        self._anew: set[str] = set()
 
     def run(self, node_count: int | None, extra_stages: Sequence[Path] | None) -> bool:
         """Bring it up; whether anything had to be started. A run that fails ends what it started."""
         try:
             return self._run(node_count, extra_stages)
         except BaseException:
-            if any(process.name == NODEINIT for process in self._launched):
-                clear(self._folder, self._clock)
+            launched = {process.name for process in self._launched}
+            made = [node.number for node in self._real if names.of_node(NODEINIT, node.number) in launched]
+            clear(self._folder, self._clock, made)
             self._end(self._launched)
             raise
 
@@ -84,19 +85,19 @@ class Startup:
         if extra_stages is not None:
             _keep_extra_stages(folder, extra_stages)
         config_changed = self._write_kwok_config()
-        addresses = self._node.addresses if self._node else None
+        addresses = self._real[0].addresses if self._real else None
         certificates.write_all(
             folder.pki,
             now=datetime.datetime.now(datetime.UTC),
             server_addresses=control_plane.server_addresses(addresses),
-            more=certificates.for_node(self._node.name) if self._node else (),
+            more=certificates.for_nodes([node.name for node in self._real]) if self._real else (),
         )
         record = Record(
             created=before.created
             if before
             else datetime.datetime.now(datetime.UTC).isoformat("T", "seconds"),
-            nodes=1 if self._node else node_count or (before.nodes if before else DEFAULT_NODES),
-            tools=f"{self._tools.digest}+{self._node.digest}" if self._node else self._tools.digest,
+            nodes=len(self._real) or node_count or (before.nodes if before else DEFAULT_NODES),
+            tools="+".join([self._tools.digest, *(node.digest for node in self._real[:1])]),
             ports=before.ports if before else {},
             place=addresses.place if addresses else None,
         )
@@ -128,16 +129,15 @@ class Startup:
             living = []
         self._write_kubeconfigs(chosen, record.address)
         write_private(folder.record, replace(record, ports=chosen).written())
-        node = self._node
         programs = control_plane.programs(
             folder,
             self._tools,
             chosen,
             sorted(folder.stages.glob("*.yaml")) + _extra(folder),
-            node.addresses if node else None,
+            self._real[0].addresses if self._real else None,
         )
-        every = names.programs(real=node is not None)
-        if node:
+        every = names.programs(workers=len(self._real))
+        for node in self._real:
             self._begin_node(node)
         alive = {process.name for process in self._living()}
         missing = [name for name in every if name not in alive]
@@ -151,12 +151,9 @@ class Startup:
             )
             try:
                 self._wait("API server", (ETCD, APISERVER), lambda: api.answers("/readyz"))
-                if node:
-                    started = self._fill_node(node, api)
-                    missing += started
-                    moment = self._moment if KUBELET in started else ""
-                    self._wait("node", every, lambda: nodes.is_ready_since(api, node.name, moment))
-                    self._wait("name server", every, node.dns_answers)
+                if self._real:
+                    missing += self._fill_nodes(api, every)
+                    self._wait("name server", every, self._real[0].dns_answers)
                 else:
                     wanted = nodes.names(self._name, record.nodes)
                     nodes.ensure(api, wanted)
@@ -175,31 +172,52 @@ class Startup:
     def _begin_node(self, node: RealNode) -> None:
         """The node's namespaces and its containerd, which need no API server."""
         made = node.prepare()
-        self._anew = bool(made)
+        if made:
+            self._anew.add(node.name)
         self._launched += made
         node.write_files(
-            {name: control_plane.component_kubeconfig(self._folder, name) for name in _NODE_CLIENTS}
+            {name: control_plane.component_kubeconfig(self._folder, name) for name in self._node_clients()}
         )
-        if CONTAINERD not in {process.name for process in self._living()}:
+        if CONTAINERD in node.missing():
             self._launched += node.start([CONTAINERD])
 
-    def _fill_node(self, node: RealNode, api: ApiServer) -> list[str]:
-        """What the node lacks: its programs, whose names are returned, and what has to be in the cluster."""
-        self._wait("containerd", (NODEINIT, CONTAINERD), node.containerd_answers)
-        alive = {process.name for process in self._living()}
-        missing = [name for name in (KUBELET, KUBE_PROXY, COREDNS, STORAGE) if name not in alive]
-        if self._anew:
-            nodes.call_pods_unready(api, node.name)
-        imported = node.import_own_image() if KUBELET in missing else _nothing
-        self._moment = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        self._launched += node.start(missing)
+    def _fill_nodes(self, api: ApiServer, every: Sequence[str]) -> list[str]:
+        """What the nodes lack: their programs, whose names are returned, and what has to be in the cluster.
+
+        All nodes start side by side; this waits until each is Ready.
+        """
+        before = len(self._launched)
+        moments = {}
+        importing = []
+        for node in self._real:
+            self._wait("containerd", node.programs[:2], node.containerd_answers)
+            missing = node.missing()
+            if node.name in self._anew:
+                nodes.call_pods_unready(api, node.name)
+            if KUBELET in missing:
+                importing.append(node.import_own_image())
+                moments[node.name] = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            self._launched += node.start(missing)
         if api.get(f"{_CLASSES}/{stages.STORAGE_CLASS}") is None:
             api.create(_CLASSES, stages.storage_class(PROVISIONER))
-        for collection, wanted in node.objects():
+        for collection, wanted in self._real[0].objects():
             if api.get(f"{collection}/{wanted['metadata']['name']}") is None:
                 api.create(collection, wanted)
-        imported()
-        return missing
+        for finish in importing:
+            finish()
+
+        def ready() -> bool:
+            return all(
+                nodes.is_ready_since(api, node.name, moments.get(node.name, "")) for node in self._real
+            )
+
+        self._wait("node" if len(self._real) == 1 else "nodes", every, ready)
+        return [process.name for process in self._launched[before:]]
+
+    def _node_clients(self) -> list[str]:
+        """The programs of real nodes that ask the API server, each by a kubeconfig of its own."""
+        kubelets = [names.of_node(KUBELET, node.number) for node in self._real]
+        return [*kubelets, KUBE_PROXY, COREDNS, STORAGE] if kubelets else []
 
     def _ports(self, recorded: Mapping[str, int], living: set[str]) -> dict[str, int]:
         """The recorded ports where a living process of ours holds them, else free ones, the same if free."""
@@ -268,7 +286,7 @@ class Startup:
         server = f"https://{address}:{chosen[APISERVER]}"
         files = {
             control_plane.component_kubeconfig(self._folder, name): name
-            for name in (CONTROLLER_MANAGER, SCHEDULER, KWOK, *(_NODE_CLIENTS if self._node else ()))
+            for name in (CONTROLLER_MANAGER, SCHEDULER, KWOK, *self._node_clients())
         }
         for file, client in {**files, self._folder.kubeconfig: "admin"}.items():
             _write_if_changed(file, kubeconfig(context=context, server=server, pki=pki, client=client))
@@ -280,10 +298,6 @@ class Startup:
         changed = _write_if_changed(self._folder.stages / "standard.yaml", told)
         digest = "\n".join(f"{file.name}\n{file.read_text()}" for file in _extra(self._folder))
         return _write_if_changed(self._folder.extra_stages / "told", digest) or changed
-
-
-def _nothing() -> None:
-    """What there is to wait for where nothing was begun."""
 
 
 def _write_if_changed(file: Path, text: str) -> bool:

@@ -34,8 +34,8 @@ class SandboxStatus:
     """A sandbox as its files and the process table tell; asking for it opens no connection.
 
     *running* means that every process of it is; *created* is an ISO 8601 time in UTC; *nodes* the number
-    asked for; *real* whether they run containers; *already_running* is True only in the answer of an
-    ``up`` that found nothing to start.
+    asked for; *real* whether they run containers, at *node_addresses*; *already_running* is True only in the
+    answer of an ``up`` that found nothing to start.
     """
 
     name: str
@@ -48,6 +48,7 @@ class SandboxStatus:
     nodes: int
     already_running: bool = False
     real: bool = False
+    node_addresses: tuple[str, ...] = ()
 
     @property
     def memory_bytes(self) -> int:
@@ -71,9 +72,25 @@ class Record:
         return self.place is not None
 
     @property
+    def workers(self) -> int:
+        """How many real nodes it has; 0 where they are simulated."""
+        return self.nodes if self.real else 0
+
+    @property
+    def node_addresses(self) -> tuple[str, ...]:
+        """Where each real node is; none where they are simulated."""
+        ours = self.addresses
+        return tuple(ours.of(number).node for number in ours.every_number) if ours else ()
+
+    @property
+    def addresses(self) -> Addresses | None:
+        """Those of its first real node; None where nodes are simulated."""
+        return None if self.place is None else Addresses(self.place, self.nodes)
+
+    @property
     def address(self) -> str:
         """Where the API server listens."""
-        return LOOPBACK if self.place is None else Addresses(self.place).host
+        return self.addresses.host if self.addresses else LOOPBACK
 
     @classmethod
     def read(cls, file: Path) -> Record | None:

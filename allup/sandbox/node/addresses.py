@@ -1,9 +1,9 @@
-"""The addresses of a sandbox with a real node: each such sandbox has ranges of its own."""
+"""The addresses of a sandbox with real nodes: each such sandbox has ranges of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from allup.errors import ClusterError
 
@@ -13,9 +13,24 @@ PLACES = range(16)
 
 @dataclass(frozen=True)
 class Addresses:
-    """All addresses of the sandbox at *place*."""
+    """All addresses of node *number* (from 1) of the *workers* that the sandbox at *place* has.
+
+    The machine is linked with the first node, and the first node with each other one, so that nothing has to
+    be forwarded by the machine.
+    """
 
     place: int
+    workers: int = 1
+    number: int = 1
+
+    def of(self, number: int) -> Addresses:
+        """Those of another node of the same sandbox."""
+        return replace(self, number=number)
+
+    @property
+    def every_number(self) -> range:
+        """The numbers of the sandbox's nodes."""
+        return range(1, self.workers + 1)
 
     @property
     def services(self) -> str:
@@ -35,17 +50,32 @@ class Addresses:
     @property
     def pods(self) -> str:
         """The range of the node's pods, in CIDR notation."""
-        return f"10.{224 + self.place}.0.0/24"
+        return f"10.{224 + self.place}.{self.number - 1}.0/24"
+
+    @property
+    def all_pods(self) -> str:
+        """The range of every node's pods."""
+        return self.pods if self.workers == 1 else f"10.{224 + self.place}.0.0/22"
 
     @property
     def host(self) -> str:
-        """The machine's end of the link, where the API server listens."""
-        return f"10.{224 + self.place}.255.1"
+        """The machine's end of its link to the first node, where the API server listens."""
+        return self.of(1).gateway
+
+    @property
+    def gateway(self) -> str:
+        """The other end of the node's link: the machine for the first node, the first node for others."""
+        return self._of_link(1)
 
     @property
     def node(self) -> str:
-        """The node's end of the link."""
-        return f"10.{224 + self.place}.255.2"
+        """The node's end of its link."""
+        return self._of_link(2)
+
+    @property
+    def link(self) -> str:
+        """The range of the node's link, which holds both ends."""
+        return f"{self._of_link(0)}/30"
 
     @property
     def ranges(self) -> tuple[str, ...]:
@@ -63,6 +93,9 @@ class Addresses:
             for route in used
             for ours in ranges
         )
+
+    def _of_link(self, offset: int) -> str:
+        return f"10.{224 + self.place}.255.{4 * (self.number - 1) + offset}"
 
 
 def free_place(routes: Iterable[str], taken: Iterable[int]) -> Addresses:

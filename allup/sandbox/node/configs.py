@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from allup.sandbox.names import KUBELET, of_node
 from allup.sandbox.node.addresses import Addresses
 from allup.sandbox.paths import write_private
 
@@ -97,6 +98,8 @@ def write(told: Told) -> None:
     write_private(settings / "containerd.toml", _containerd(told))
     write_private(settings / "kubelet.json", _json(_kubelet(told)))
     write_private(settings / "kube-proxy.json", _json(_proxy(told)))
+    if told.addresses.number > 1:
+        return  # what follows is for the programs that only the first node has
     write_private(settings / "Corefile", _corefile(told))
     write_private(
         settings / "storage.json",
@@ -119,7 +122,7 @@ def containerd_arguments(told: Told) -> tuple[str, ...]:
 def kubelet_arguments(told: Told) -> tuple[str, ...]:
     return (
         f"--config={told.files.settings / 'kubelet.json'}",
-        f"--kubeconfig={told.kubeconfigs['kubelet']}",
+        f"--kubeconfig={told.kubeconfigs[of_node(KUBELET, told.addresses.number)]}",
         f"--hostname-override={told.name}",
         f"--node-ip={told.addresses.node}",
         f"--root-dir={KUBELET_FOLDER}",
@@ -272,6 +275,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.nri.v1.nri"]
 
 
 def _kubelet(told: Told) -> dict[str, Any]:
+    server = of_node("kubelet-server", told.addresses.number)
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -283,8 +287,8 @@ def _kubelet(told: Told) -> dict[str, Any]:
             "x509": {"clientCAFile": str(told.pki / "ca.crt")},
         },
         "authorization": {"mode": "Webhook"},
-        "tlsCertFile": str(told.pki / "kubelet-server.crt"),
-        "tlsPrivateKeyFile": str(told.pki / "kubelet-server.key"),
+        "tlsCertFile": str(told.pki / f"{server}.crt"),
+        "tlsPrivateKeyFile": str(told.pki / f"{server}.key"),
         "containerRuntimeEndpoint": f"unix://{CONTAINERD_SOCKET}",
         "cgroupDriver": "cgroupfs",
         "cgroupRoot": told.cgroup,
@@ -310,7 +314,7 @@ def _proxy(told: Told) -> dict[str, Any]:
         "kind": "KubeProxyConfiguration",
         "clientConnection": {"kubeconfig": str(told.kubeconfigs["kube-proxy"])},
         "mode": "iptables",
-        "clusterCIDR": told.addresses.pods,
+        "clusterCIDR": told.addresses.all_pods,
         "bindAddress": told.addresses.node,
         "healthzBindAddress": "",
         "metricsBindAddress": "127.0.0.1:10249",

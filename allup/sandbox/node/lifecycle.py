@@ -1,4 +1,4 @@
-"""A real node's life: made, filled with its programs, emptied again, and nothing left of it."""
+"""A real node's life: made, filled with its programs, given images."""
 
 from __future__ import annotations
 
@@ -6,42 +6,38 @@ import hashlib
 import os
 import re
 import shutil
-import signal
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from allup.errors import ClusterError, InputError
 from allup.sandbox import processes
 from allup.sandbox.build import NodeTools
-from allup.sandbox.clock import Clock, poll
+from allup.sandbox.clock import Clock
 from allup.sandbox.names import (
     CONTAINERD,
     COREDNS,
     KUBE_PROXY,
     KUBELET,
-    NODE_PROGRAMS,
     NODEINIT,
     STORAGE,
+    node_programs,
+    of_node,
+    roles,
 )
 from allup.sandbox.node import configs, imagetar, links, requirements
 from allup.sandbox.node.addresses import Addresses
-from allup.sandbox.node.cgroups import Cgroups
+from allup.sandbox.node.clearing import Marks, clear, make_kubelet_folder
 from allup.sandbox.node.configs import CONTAINERD_SOCKET, IMAGE, NodeFiles, Told
 from allup.sandbox.paths import StateFolder, write_private
 
-# What a stopping pod gets to say its farewells; a kubelet that drains would give it 30 s.
-_GRACE = 3.0
 _UNPACKED = re.compile(r"^unpacking (\S+) \(", re.MULTILINE)
-_KUBELET_FOLDER = Path(configs.KUBELET_FOLDER)
-_MADE_BY_US = _KUBELET_FOLDER / ".made-by-allup"
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 
 
 class RealNode:
-    """The node of the sandbox in *folder*, which has *addresses*; *environ* is the caller's."""
+    """The node of the sandbox in *folder* that has *addresses*; *environ* is the caller's."""
 
     def __init__(
         self,
@@ -52,14 +48,20 @@ class RealNode:
         environ: Mapping[str, str],
         clock: Clock,
     ) -> None:
-        self.name = f"{sandbox}-node-1"
+        self.number = addresses.number
+        self.name = f"{sandbox}-node-{self.number}"
         self.addresses = addresses
         self._folder = folder
-        self._files = NodeFiles(folder.node)
+        self._files = NodeFiles(folder.of_node(self.number))
         self._tools = tools
         self._environ = environ
         self._clock = clock
-        self._marks = Marks(folder)
+        self._marks = Marks(folder, self.number)
+
+    @property
+    def programs(self) -> tuple[str, ...]:
+        """Its programs as the sandbox's records call them."""
+        return node_programs(self.number)
 
     def prepare(self) -> list[processes.Owned]:
         """Make the namespaces and the link if their first process does not live; the new processes, if any.
@@ -67,20 +69,28 @@ class RealNode:
         InputError if this machine cannot have a real node; ClusterError if it is refused.
         """
         requirements.check(self._environ)
-        init = self._living().get(NODEINIT)
-        if init is not None and _has_namespaces(init.pid) and links.exists(self._marks.link):
+        if self._is_linked():
             return []
-        clear(self._folder, self._clock)
-        self._check_addresses()
+        # Every other node hangs on the first, so a new one of that makes all of them anew.
+        ours = self.addresses.every_number if self.number == 1 else (self.number,)
+        clear(self._folder, self._clock, ours)
+        if self.number == 1:
+            self._check_addresses()
         try:
             return [self._make()]
         except BaseException:
-            clear(self._folder, self._clock)
+            clear(self._folder, self._clock, ours)
             raise
+
+    def _is_linked(self) -> bool:
+        init = self._living().get(NODEINIT)
+        if init is None or not _has_namespaces(init.pid):
+            return False
+        return links.exists(self._marks.link) if self.number == 1 else links.has_link(init.pid, links.WITHIN)
 
     def _make(self) -> processes.Owned:
         self._files.make()
-        _make_kubelet_folder()
+        make_kubelet_folder()
         groups = self._marks.cgroups.make()
         answer = self._nodeinit(
             "create",
@@ -88,8 +98,12 @@ class RealNode:
             *("-hostname", self.name),
             *("-logs", str(self._files.logs), "-kubelet", str(self._files.kubelet)),
         )
-        made = processes.record(NODEINIT, int(answer), self._folder.processes)
-        links.make(self._marks.link, made.pid, self.addresses, self._enter(made))
+        made = processes.record(of_node(NODEINIT, self.number), int(answer), self._folder.processes)
+        if self.number == 1:
+            links.make(self._marks.link, made.pid, self.addresses, self._enter(made))
+        else:
+            first = self._living(1)[NODEINIT]
+            links.join(first.pid, made.pid, self.addresses, self._enter(first), self._enter(made))
         return made
 
     def write_files(self, kubeconfigs: Mapping[str, Path]) -> None:
@@ -112,8 +126,13 @@ class RealNode:
         )
         configs.write(self._told)
 
+    def missing(self) -> list[str]:
+        """Which of its programs do not live, as every node calls them."""
+        alive = self._living()
+        return [role for role in roles(self.number) if role not in alive]
+
     def start(self, names: Iterable[str]) -> list[processes.Owned]:
-        """Start those of NODE_PROGRAMS (without nodeinit) in the namespaces, and record them."""
+        """Start those of missing() (without nodeinit) in the namespaces, and record them."""
         lines: dict[str, tuple[Path, tuple[str, ...]]] = {
             CONTAINERD: (self._tools.containerd, configs.containerd_arguments(self._told)),
             KUBELET: (self._tools.node, configs.kubelet_arguments(self._told)),
@@ -122,18 +141,19 @@ class RealNode:
             STORAGE: (self._tools.storage, configs.storage_arguments(self._told)),
         }
         started = []
-        for name in names:
-            executable, arguments = lines[name]
+        for role in names:
+            executable, arguments = lines[role]
+            name = of_node(role, self.number)
             log = self._folder.logs / f"{name}.log"
             if log.exists():
                 os.replace(log, log.with_suffix(".log.1"))
             answer = self._nodeinit(
-                *("enter", "-of", str(self._init().pid), "-as", name, "-log", str(log)),
+                *("enter", "-of", str(self._init().pid), "-as", role, "-log", str(log)),
                 # Images are pulled by the machine's ways, so containerd's own network is the machine's.
-                f"-network={'false' if name == CONTAINERD else 'true'}",
+                f"-network={'false' if role == CONTAINERD else 'true'}",
                 *_flags("-cgroup", self._marks.cgroups.make()),
                 *("--", str(executable), *arguments),
-                proxies=name == CONTAINERD,
+                proxies=role == CONTAINERD,
             )
             started.append(processes.record(name, int(answer), self._folder.processes))
         return started
@@ -249,11 +269,11 @@ class RealNode:
             raise ClusterError("the real node", "its first process ended", next_step="Run inv cluster.up")
         return init
 
-    def _living(self) -> dict[str, processes.Owned]:
-        known = processes.recorded(self._folder.processes)
-        return {
-            name: known[name] for name in NODE_PROGRAMS if name in known and processes.is_alive(known[name])
-        }
+    def _living(self, number: int | None = None) -> dict[str, processes.Owned]:
+        """The living programs of this node or that one, as every node calls them."""
+        number, known = number or self.number, processes.recorded(self._folder.processes)
+        found = {role: known.get(of_node(role, number)) for role in roles(number)}
+        return {role: process for role, process in found.items() if process and processes.is_alive(process)}
 
     def _check_addresses(self) -> None:
         if not self.addresses.are_free(links.routes()):
@@ -271,75 +291,6 @@ def _has_namespaces(pid: int) -> bool:
     except OSError:
         return False
     return True
-
-
-class Marks:
-    """The two names that a node has outside of its state folder, made of that folder's path."""
-
-    def __init__(self, folder: StateFolder) -> None:
-        digest = hashlib.sha256(str(folder.root).encode()).hexdigest()[:8]
-        self.link = f"{links.PREFIX}{digest}"
-        self.cgroups = Cgroups(f"allup-{digest}")
-
-
-def clear(folder: StateFolder, clock: Clock) -> bool:
-    """End a node, in whatever state it is, and leave nothing of it but its files; whether any of it lived.
-
-    Pods are asked to end and killed after 3 s; the rest is killed at once. Nothing being there is fine.
-    """
-    if not folder.node.exists():
-        return False
-    marks = Marks(folder)
-    known = {
-        name: process
-        for name, process in processes.recorded(folder.processes).items()
-        if name in NODE_PROGRAMS and processes.is_alive(process)
-    }
-    # Neither may start again what is about to end.
-    processes.end(
-        [known[name] for name in (KUBELET, STORAGE) if name in known],
-        clock=clock,
-        outright=(KUBELET, STORAGE),
-    )
-    _ask_pods_to_end(marks.cgroups, clock)
-    if NODEINIT in known:
-        processes.end([known[NODEINIT]], clock=clock, outright=(NODEINIT,))
-    if marks.cgroups.exist():
-        marks.cgroups.kill(clock)
-        marks.cgroups.remove(clock)
-    if shutil.which("ip", path=requirements.search_path({})):
-        links.remove(marks.link)
-        _remove_kubelet_folder()
-    for name in NODE_PROGRAMS:
-        processes.forget(folder.processes, name)
-    return bool(known)
-
-
-def _make_kubelet_folder() -> None:
-    """The machine's /var/lib/kubelet, to mount the node's over; marked if it is of our making."""
-    if not _KUBELET_FOLDER.exists():
-        _KUBELET_FOLDER.mkdir(mode=0o700)
-        _MADE_BY_US.touch()
-
-
-def _remove_kubelet_folder() -> None:
-    if _MADE_BY_US.exists() and not links.any_of_ours():
-        _MADE_BY_US.unlink()
-        with suppress(OSError):  # somebody else has begun to use it
-            _KUBELET_FOLDER.rmdir()
-
-
-def _ask_pods_to_end(cgroups: Cgroups, clock: Clock) -> None:
-    for pid in cgroups.members(below="kubepods"):
-        try:
-            os.kill(pid, signal.SIGTERM)
-        except ProcessLookupError:
-            continue
-
-    def none_left() -> bool | None:
-        return None if cgroups.members(below="kubepods") else True
-
-    poll(none_left, clock=clock, timeout=_GRACE, interval=0.05)
 
 
 def _flags(flag: str, folders: Sequence[Path]) -> list[str]:

@@ -1,16 +1,17 @@
-"""The link between the machine and the node: a veth pair, and routes that lead to pods and Services."""
+"""The links between the machine and its nodes: veth pairs, and routes that lead to pods and Services."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 from allup.errors import ClusterError
 from allup.sandbox.node.addresses import Addresses
 
 PREFIX = "allup-"
-_WITHIN = "eth0"
+WITHIN = "eth0"
 
 
 def routes() -> list[str]:
@@ -35,28 +36,68 @@ def _names() -> list[str]:
 
 
 def make(name: str, init: int, addresses: Addresses, enter: Sequence[str]) -> None:
-    """Link the machine with the namespaces of process *init*; *enter* runs a command in them.
+    """Link the machine with the first node, whose process 1 is *init*; *enter* runs a command in the node.
 
     The routes belong to the link: they go when it goes, and it goes when the namespaces go.
     """
     _batch(
         [],
-        f"link add {name} type veth peer name {_WITHIN} netns {init}",
+        f"link add {name} type veth peer name {WITHIN} netns {init}",
         f"address add {addresses.host}/30 dev {name}",
         f"link set {name} up",
     )
-    _batch(
-        enter,
-        "link set lo up",
-        f"address add {addresses.node}/30 dev {_WITHIN}",
-        f"link set {_WITHIN} up",
-        f"route add default via {addresses.host}",
-    )
+    _batch(enter, *_inside(addresses), *([_no_loop(addresses.all_pods)] if addresses.workers > 1 else []))
+    others = [addresses.of(number).link for number in addresses.every_number if number > 1]
     _batch(
         [],
-        f"route add {addresses.pods} via {addresses.node} dev {name} src {addresses.host}",
-        f"route add {addresses.services} via {addresses.node} dev {name} src {addresses.host}",
+        *(
+            f"route add {leads} via {addresses.node} dev {name} src {addresses.host}"
+            for leads in (addresses.all_pods, *others, addresses.services)
+        ),
     )
+
+
+def join(
+    first: int, init: int, addresses: Addresses, enter_first: Sequence[str], enter: Sequence[str]
+) -> None:
+    """Link the first node (process 1: *first*) with another (*init*), which has *addresses*.
+
+    Both ends are made where they stay; the machine itself never has either.
+    """
+    name = f"node-{addresses.number}"
+    if has_link(first, name):  # the kernel has not yet taken away what an earlier one left
+        _batch(enter_first, f"link delete {name}")
+    _batch([], f"link add {name} netns {first} type veth peer name {WITHIN} netns {init}")
+    _batch(enter, *_inside(addresses), _no_loop(addresses.pods))
+    _batch(
+        enter_first,
+        f"address add {addresses.gateway}/30 dev {name}",
+        f"link set {name} up",
+        f"route add {addresses.pods} via {addresses.node} dev {name}",
+    )
+
+
+def has_link(init: int, name: str) -> bool:
+    """Whether the node whose process 1 is *init* has a link called *name*."""
+    try:
+        lines = Path(f"/proc/{init}/net/dev").read_text().splitlines()
+    except OSError:
+        return False
+    return any(line.strip().startswith(f"{name}:") for line in lines)
+
+
+def _inside(addresses: Addresses) -> list[str]:
+    return [
+        "link set lo up",
+        f"address add {addresses.node}/30 dev {WITHIN}",
+        f"link set {WITHIN} up",
+        f"route add default via {addresses.gateway}",
+    ]
+
+
+def _no_loop(pods: str) -> str:
+    """Each pod has a route of its own; what is for none of them must not go round between the nodes."""
+    return f"route add unreachable {pods}"
 
 
 def remove(name: str) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from ipaddress import IPv4Address, IPv4Network
+from itertools import combinations
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -14,6 +17,8 @@ from allup.sandbox.clock import SystemClock
 from allup.sandbox.node import configs, imagetar, requirements
 from allup.sandbox.node.addresses import PLACES, Addresses, free_place
 from allup.sandbox.node.cgroups import Cgroups
+from allup.sandbox.node.claiming import claimed
+from allup.sandbox.node.clearing import MOST_WORKERS
 from allup.sandbox.status import Record
 
 
@@ -28,6 +33,41 @@ def test_every_place_has_addresses_of_its_own() -> None:
 def test_a_place_that_a_route_leads_into_or_a_stopped_sandbox_has_is_left_out() -> None:
     assert free_place(["0.0.0.0/0", "192.168.1.0/24"], []).place == 0
     assert free_place(["10.224.0.2", "fe80::/64"], [1]).place == 2
+
+
+def test_each_node_of_a_sandbox_has_addresses_of_its_own_within_the_sandbox_s() -> None:
+    for place in PLACES:
+        nodes = [Addresses(place, MOST_WORKERS).of(number) for number in range(1, MOST_WORKERS + 1)]
+        own = [IPv4Network(text) for node in nodes for text in (node.pods, node.link)]
+        assert not any(one.overlaps(other) for one, other in combinations(own, 2))
+        assert all(range_.subnet_of(IPv4Network(Addresses(place).ranges[1])) for range_ in own)
+        for node in nodes:
+            assert {IPv4Address(node.gateway), IPv4Address(node.node)} == set(IPv4Network(node.link).hosts())
+            assert IPv4Network(node.pods).subnet_of(IPv4Network(node.all_pods))
+            assert (node.host, node.dns) == (nodes[0].gateway, nodes[0].dns)
+
+
+def test_a_single_node_has_the_addresses_it_always_had() -> None:
+    alone = Addresses(0)
+    assert (alone.host, alone.gateway, alone.node) == ("10.224.255.1", "10.224.255.1", "10.224.255.2")
+    assert (alone.pods, alone.all_pods) == ("10.224.0.0/24", "10.224.0.0/24")
+
+
+def test_two_sandboxes_that_choose_at_the_same_moment_get_different_addresses() -> None:
+    name = f"allup-test-{uuid4()}"
+    with claimed(list, list, name) as first:
+        with claimed(list, list, name) as second:
+            assert (first.place, second.place) == (0, 1)
+        with claimed(list, list, name) as third:
+            assert third.place == 1
+    with claimed(list, list, name) as again:
+        assert again.place == 0
+
+
+def test_a_place_taken_between_the_look_and_the_claim_is_left_alone() -> None:
+    answers = iter([[], [0], [0], [0]])
+    with claimed(list, lambda: next(answers), f"allup-test-{uuid4()}") as ours:
+        assert ours.place == 1
 
 
 def test_a_machine_whose_routes_take_everything_is_told_so() -> None:
