@@ -245,7 +245,7 @@ def test_sources_that_the_node_does_not_have_are_missed_before_anything_mounts_t
         assert f"{sources} is empty on the node: the sources are not mounted there" in told.stdout
     (sources / "setup.py").touch()
     assert asked().returncode == 0
-    reana.done("sources-down")
+    assert "pruned" in {line["action"] for line in reana.up() if line["type"] == "object"}  # nobody asks now
 
 
 def test_data_survives_a_stop_and_a_start_of_the_cluster(reana: Reana, sandboxes: Sandboxes) -> None:
