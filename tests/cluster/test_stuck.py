@@ -167,10 +167,18 @@ PAIRS = list(combinations(FAULTS, 2))
 
 @pytest.fixture
 def scenes(own: Own, tmp_path: Path) -> Iterator[Callable[[Sequence[str]], Scene]]:
-    """Sets a scene for faults that are still to come; what they did is undone at the end."""
+    """Sets a scene for faults that are still to come, once what the one before did is undone."""
     made: list[Scene] = []
 
+    def clear() -> None:
+        while made:
+            one = made.pop()
+            for undo in one.undo:
+                undo()
+            one.instance.discard()
+
     def scene(faults: Sequence[str]) -> Scene:
+        clear()  # a dead API is the whole cluster's
         instance = Instance(own.status.kubeconfig, own.status.context, unique_name(), tmp_path)
         spec: dict[str, Any] = {"nodeName": NOWHERE} if "lost_node" in faults else {}
         parts = (
@@ -187,10 +195,7 @@ def scenes(own: Own, tmp_path: Path) -> Iterator[Callable[[Sequence[str]], Scene
     try:
         yield scene
     finally:
-        for one in made:
-            for undo in one.undo:
-                undo()
-            one.instance.discard()
+        clear()
 
 
 def everything_said(told: Told) -> str:
