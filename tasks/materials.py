@@ -12,14 +12,13 @@ from allup.loading import LoadedPlatform
 from allup.model.live import Live
 from allup.substitution import substitute
 from tasks import platforms
-from tasks.checkout import CHECKOUT
 from tasks.preparing import Prepared, prepare
 from tasks.verb import Call, Verb
 
 
 def prepared(c: Context, name: str) -> Prepared:
     """The platform whose folder under k8s/ is *name*, or whose tasks begin with it. Raises InputError."""
-    folders = sorted(file.parent for file in (CHECKOUT / "k8s").glob("*/platform.py"))
+    folders = platforms.folders()
     loaded = [(folder, platforms.load(folder)) for folder in folders]
     found = next((p for folder, p in loaded if name in (folder.name, p.collection)), None)
     if found is None:

@@ -6,7 +6,6 @@ import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,14 +17,15 @@ from allup.model.platform import Platform
 from allup.refs import ObjectRef
 from allup.run.session import Session
 from allup.sandbox import SandboxStatus
+from tasks import platforms
 from tests.cluster.exemptions import LOOSER, NO_MEMORY_LIMIT, NO_PROBE
 from tests.cluster.platforms_for_tests import Instance, unique_name
 
 pytestmark = pytest.mark.cluster
 
 Object = dict[str, Any]
-FOLDERS = sorted(file.parent for file in (Path(__file__).parents[2] / "k8s").glob("*/platform.py"))
-NAMES = [folder.name for folder in FOLDERS]
+FOLDERS = {folder.name: folder for folder in platforms.folders()}
+NAMES = list(FOLDERS)
 LEVELS = ("restricted", "baseline", "privileged")
 """The Pod Security Standards, strictest first."""
 _ENFORCE = "pod-security.kubernetes.io/enforce"
@@ -55,7 +55,7 @@ def defined(name: str, namespace: str = "", **settings: Any) -> Platform:
 @cache
 def objects(name: str) -> tuple[Object, ...]:
     """The objects of a platform with its default settings, Secrets left out: their values come later."""
-    loaded = load(defined(name), Path(__file__).parents[2] / "k8s" / name)
+    loaded = load(defined(name), FOLDERS[name])
     made: list[Object] = []
     for component in loaded.enabled:
         live: dict[Any, object] = {
